@@ -1,0 +1,113 @@
+#include "base/bytes.h"
+
+#include <array>
+
+namespace lander::base {
+namespace {
+
+constexpr char kHex[] = "0123456789abcdef";
+constexpr char kUrl[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+constexpr char kStd[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+std::string encode64(ByteView bytes, const char* alphabet, bool pad) {
+  std::string out;
+  out.reserve((bytes.size() + 2) / 3 * 4);
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    const std::size_t left = bytes.size() - i;
+    std::uint32_t block = bytes[i] << 16;
+    if (left > 1) block |= bytes[i + 1] << 8;
+    if (left > 2) block |= bytes[i + 2];
+    out += alphabet[block >> 18];
+    out += alphabet[(block >> 12) & 63];
+    if (left > 1) out += alphabet[(block >> 6) & 63];
+    else if (pad) out += '=';
+    if (left > 2) out += alphabet[block & 63];
+    else if (pad) out += '=';
+  }
+  return out;
+}
+
+constexpr std::array<std::uint32_t, 256> make_crc_table() {
+  std::array<std::uint32_t, 256> table{};
+  for (std::uint32_t i = 0; i < 256; ++i) {
+    std::uint32_t crc = i;
+    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) ? 0x82F63B78u : 0u);
+    table[i] = crc;
+  }
+  return table;
+}
+constexpr auto kCrcTable = make_crc_table();
+
+}  // namespace
+
+std::string to_hex(ByteView bytes) {
+  std::string out;
+  out.reserve(bytes.size() * 2);
+  for (std::uint8_t b : bytes) {
+    out += kHex[b >> 4];
+    out += kHex[b & 15];
+  }
+  return out;
+}
+
+Result<Bytes> from_hex(std::string_view text) {
+  if (text.size() % 2 != 0) return Error(Code::kInvalid, "hex text of odd length");
+  Bytes out;
+  out.reserve(text.size() / 2);
+  for (std::size_t i = 0; i < text.size(); i += 2) {
+    const int high = hex_digit(text[i]), low = hex_digit(text[i + 1]);
+    if (high < 0 || low < 0) {
+      return Error(Code::kInvalid, "not a hex digit at offset " + std::to_string(i));
+    }
+    out.push_back(static_cast<std::uint8_t>(high << 4 | low));
+  }
+  return out;
+}
+
+std::string to_base64url(ByteView bytes) { return encode64(bytes, kUrl, false); }
+std::string to_base64(ByteView bytes) { return encode64(bytes, kStd, true); }
+
+Result<Bytes> from_base64url(std::string_view text) {
+  if (text.size() % 4 == 1) return Error(Code::kInvalid, "base64url text of impossible length");
+  Bytes out;
+  out.reserve(text.size() * 3 / 4);
+  std::uint32_t block = 0;
+  int bits = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    int value = -1;
+    if (c >= 'A' && c <= 'Z') value = c - 'A';
+    else if (c >= 'a' && c <= 'z') value = c - 'a' + 26;
+    else if (c >= '0' && c <= '9') value = c - '0' + 52;
+    else if (c == '-') value = 62;
+    else if (c == '_') value = 63;
+    if (value < 0) {
+      return Error(Code::kInvalid, "not a base64url character at offset " + std::to_string(i));
+    }
+    block = block << 6 | static_cast<std::uint32_t>(value);
+    bits += 6;
+    if (bits >= 8) {
+      bits -= 8;
+      out.push_back(static_cast<std::uint8_t>(block >> bits));
+    }
+  }
+  if ((block & ((1u << bits) - 1)) != 0) {
+    return Error(Code::kInvalid, "base64url text with stray trailing bits");
+  }
+  return out;
+}
+
+std::uint32_t crc32c(ByteView bytes, std::uint32_t seed) {
+  std::uint32_t crc = ~seed;
+  for (std::uint8_t b : bytes) crc = kCrcTable[(crc ^ b) & 255] ^ (crc >> 8);
+  return ~crc;
+}
+
+}  // namespace lander::base

@@ -1,0 +1,49 @@
+// HTTPS client: blocking, one connection kept alive per Client, for carriers, webhooks and the CLI.
+// One thread at a time.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/time.h"
+
+namespace lander::http {
+
+struct ClientOptions {
+  std::string url;  // "https://host:port", scheme and authority only; http:// for local webhooks
+  // Whom to trust: exactly one way. Pin = PublicKey::id of the server's key (no names, no dates: works
+  // with a wrong clock); else the system's authorities and the host's name.
+  std::string pinned_key_id;
+  std::string certificate_pem, key_pem;  // client certificate; empty: none
+  base::DurationUs connect_timeout = 5 * base::kSecond, total_timeout = 30 * base::kSecond;
+  std::size_t max_response = 64 << 20;
+};
+
+struct ClientResponse {
+  int status = 0;
+  std::string content_type;
+  base::Bytes body;
+  std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
+};
+
+class Client {
+ public:
+  static base::Result<std::unique_ptr<Client>> make(const ClientOptions& options);
+  virtual ~Client() = default;
+  // kUnavailable: no connection; kTimeout; kDenied: the server's key is not the pinned one. Any HTTP
+  // status is a response, not an error. Retries once on a kept connection that the server had closed.
+  virtual base::Result<ClientResponse> send(std::string_view method, std::string_view target,
+                                            base::ByteView body, std::string_view content_type,
+                                            const std::vector<std::pair<std::string, std::string>>& headers = {}) = 0;
+  // Reads server-sent events until the visitor returns false or the connection ends.
+  virtual base::Status events(std::string_view target,
+                              const std::vector<std::pair<std::string, std::string>>& headers,
+                              const std::function<bool(std::string_view event, std::string_view data)>& visit) = 0;
+  virtual std::uint64_t bytes_sent() const = 0;  // on the TCP connection, TLS included
+  virtual std::uint64_t bytes_received() const = 0;
+};
+
+}  // namespace lander::http

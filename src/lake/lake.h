@@ -1,0 +1,76 @@
+// The hub's warehouse: Delta tables over Parquet, one folder per tenant, that any engine reads.
+// Format: docs/formats/lake.md. Tables: observation (numbers, integers, booleans, texts), summary, alert_event,
+// datastream (all revisions with their context), site.
+//
+// ingest() may be called from any thread and only writes to the journal (SQLite, durable when it returns);
+// flush() turns the journal into one Parquet file and one Delta commit per table, with the context columns,
+// exactly once through crashes at any point (journal + Delta txn). One thread calls flush().
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "alert/alert.h"
+#include "link/link.h"
+#include "os/clock.h"
+#include "os/files.h"
+
+namespace lander::lake {
+
+struct Origin {
+  std::string tenant, site;
+  std::uint64_t epoch = 0;
+  std::uint8_t lane = 0;
+  std::uint64_t number = 0;  // (tenant, site, epoch, lane, number) is stored once for ever
+  base::TimeUs received = 0;
+};
+
+class Lake {
+ public:
+  struct Options {
+    std::string folder;   // <folder>/<tenant>/<table>/_delta_log/..., <folder>/journal.db
+    std::string vfs;      // for the journal
+    os::Clock* clock = nullptr;
+    std::uint64_t memory_limit_mb = 512;
+  };
+  static base::Result<std::unique_ptr<Lake>> open(const Options& options);
+  virtual ~Lake() = default;
+
+  // Items of types blocks, summary, alert-event, datastream; others are ignored. All or nothing, durable.
+  // A repeated one is dropped. A body that does not decode is kept aside ("parked") and counted.
+  virtual base::Status ingest(const Origin& origin, const std::vector<link::Item>& items) = 0;
+
+  struct Flushed {
+    std::uint64_t rows = 0, files = 0, bytes = 0;
+  };
+  virtual base::Result<Flushed> flush() = 0;
+  virtual base::Result<std::uint64_t> waiting_rows() const = 0;
+
+  // The series of a datastream for charts: from summaries, and from observations where they are there.
+  virtual base::Result<std::vector<std::pair<base::TimeUs, sensing::Summary>>> series(
+      std::string_view tenant, std::string_view site, std::string_view datastream, base::TimeUs from,
+      base::TimeUs to, std::size_t buckets) = 0;
+
+  struct Stats {
+    std::uint64_t ingested = 0, duplicates = 0, parked = 0, files = 0, bytes = 0, rows = 0;
+  };
+  virtual Stats stats() const = 0;
+};
+
+// SQL in a capped child process (memory, time, read-only, no network, only this tenant's folder): runs
+// `executable sql-worker FOLDER` with the query on stdin. Each table is a view; newest Delta version.
+struct SqlLimits {
+  std::uint64_t memory_mb = 512, rows = 100'000, bytes = 64 << 20;
+  base::DurationUs time = 30 * base::kSecond;
+};
+struct SqlResult {
+  std::string json;  // {"columns":[{"name","type"}],"rows":[[...]],"truncated":false,"ms":12}
+};
+base::Result<SqlResult> run_sql(const std::string& executable, const std::string& tenant_folder,
+                                std::string_view sql, const SqlLimits& limits);
+int sql_worker_main(const std::string& tenant_folder);  // the child's main()
+
+}  // namespace lander::lake

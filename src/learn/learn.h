@@ -1,0 +1,48 @@
+// Training on the site's own history. Pure: data in, model out; the caller reads the store and runs
+// this in a worker thread.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "model/model.h"
+
+namespace lander::learn {
+
+// A frame each interval; NaN = missing. Row-major: rows x inputs.
+struct Frames {
+  std::vector<model::Input> inputs;
+  std::vector<base::TimeUs> times;
+  std::vector<double> values;
+  base::DurationUs interval = base::kSecond;
+  std::size_t rows() const { return times.size(); }
+};
+
+// Is there enough, and is it good enough? Shown to the operator before training, per input.
+struct InputReadiness {
+  std::string datastream;
+  double missing = 0, frozen = 0, bad = 0;  // share of rows, 0..1
+  std::string complaint;                    // empty: fine. "frozen 40 % of the time"
+};
+struct Readiness {
+  bool ready = false;
+  std::string reason;            // "12 of 14 healthy minutes; sensor x frozen 40 % of the time"
+  std::int64_t rows_usable = 0, rows_needed = 0;
+  std::vector<InputReadiness> inputs;
+};
+Readiness assess(const Frames& frames);
+
+struct Request {
+  std::string asset, method = "t2q", parent, labels_digest, trained_by;
+  base::TimeUs now = 0;
+  double false_alarms_per_day = 1.0 / 30;
+};
+// kInvalid with the readiness' reason when not ready. Limits are set on a held-back last part, never
+// on what the parameters were fitted to; metrics name both. Memory: O(inputs^2 + rows*inputs).
+base::Result<model::Model> train(const Frames& frames, const Request& request,
+                                 const std::function<void(double)>& progress = {});
+
+}  // namespace lander::learn

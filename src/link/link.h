@@ -1,0 +1,165 @@
+// Items, lanes, receipts and bundles: what leaves or enters a site, whatever carries it. Pure: the
+// owner keeps items in its store and asks here what to send next and what an arriving bundle means.
+// Formats: docs/formats/item.md, bundle.md.
+//
+// An item is numbered (site, epoch, lane, number), numbers from 1 without gaps. A bundle may be lost,
+// duplicated, reordered or repeated by another carrier: the effect at the receiver is once.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/time.h"
+#include "crypto/crypto.h"
+#include "sensing/block.h"
+#include "sensing/datastream.h"
+
+namespace lander::link {
+
+// In the order of urgency; the values are on disk and on the wire.
+enum : std::uint8_t { kLaneAlert = 0, kLaneState = 1, kLaneSummary = 2, kLaneBulk = 3, kLanes = 4 };
+
+struct Item {
+  std::uint8_t lane = 0;
+  std::uint64_t number = 0;
+  std::string type;  // "alert-event", "reported", "datastream", "summary", "blocks", "desired", "trust", "blob", "model", "tombstone"
+  base::TimeUs created = 0;
+  base::Bytes body;
+};
+
+// Numbers of one lane, as disjoint ascending ranges [first, last]. Bounded: at most 4,096 ranges;
+// what would exceed them is not taken (and so not receipted) until a gap closes.
+class Ranges {
+ public:
+  bool contains(std::uint64_t number) const;
+  bool add(std::uint64_t number);  // false: known already, or too scattered
+  std::uint64_t through() const;   // all of 1..through() are in
+  const std::map<std::uint64_t, std::uint64_t>& ranges() const { return ranges_; }
+  static base::Result<Ranges> from(const std::vector<std::pair<std::uint64_t, std::uint64_t>>& ranges);
+
+ private:
+  std::map<std::uint64_t, std::uint64_t> ranges_;  // first -> last
+};
+
+// "I hold these": cumulative, repeated in every bundle, idempotent.
+struct Receipt {
+  std::uint64_t epoch = 0;
+  std::uint8_t lane = 0;
+  Ranges held;
+};
+
+struct Want {  // a blob the site lacks; the answer is items of type "blob"
+  std::string digest;
+  std::uint64_t offset = 0;
+};
+
+struct Bundle {
+  std::string tenant, site;
+  bool from_hub = false;
+  std::uint64_t epoch = 0;          // of `items`
+  base::TimeUs sent = 0;            // by the sender's clock
+  base::DurationUs sent_error = 0;  // INT64_MAX: the sender's clock is not to be trusted
+  std::uint64_t desired_revision = 0;  // site: newest decided on; hub: newest assigned
+  std::map<std::string, double> vitals;  // site: "load1", "mem_used", "disk_free", "disk_days", "uptime", "backlog"...
+  std::vector<Want> wants;
+  std::vector<Receipt> receipts;
+  std::vector<Item> items;
+};
+
+inline constexpr std::size_t kMaxBundleBytes = 4 << 20;
+inline constexpr std::size_t kMaxItemBytes = 1 << 20;
+inline constexpr std::size_t kBlobChunkBytes = 256 << 10;
+
+// The full envelope: COSE_Sign1 by the sender inside COSE_Encrypt to the recipient; both contexts
+// name direction, tenant and site, so that a bundle of one site never passes for another's.
+struct Keys {
+  crypto::PrivateKey signing;            // own, P-256
+  crypto::PrivateKey sealing;            // own, X25519
+  crypto::PublicKey peer_signing, peer_sealing;
+};
+base::Result<base::Bytes> seal(const Bundle& bundle, const Keys& keys);
+// Decrypts, verifies, and only then parses, bounded. kCorrupt, kUnauthenticated.
+base::Result<Bundle> open(base::ByteView message, const Keys& keys, std::string_view tenant,
+                          std::string_view site, bool from_hub);
+
+// Chooses what goes next: lanes strictly in order, within each by number, resuming after what is
+// receipted and, until `resend_after`, after what is under way.
+class Sender {
+ public:
+  explicit Sender(std::uint64_t epoch, base::DurationUs resend_after = 20 * base::kSecond);
+  // A receipt of the peer. Of another epoch: ignored. Returns the lanes whose through() advanced: the
+  // owner forgets items up to it.
+  std::vector<std::pair<std::uint8_t, std::uint64_t>> receipt(const Receipt& receipt);
+  // Where to read from for the next bundle, per lane in order: the owner loads items after `after`
+  // until the bundle is full, skips those for which held() is true, and then calls sent().
+  std::uint64_t after(std::uint8_t lane, base::DurationUs monotonic_now) const;
+  bool held(std::uint8_t lane, std::uint64_t number) const;
+  void sent(std::uint8_t lane, std::uint64_t through, base::DurationUs monotonic_now);
+  // The carrier said that the last bundle did not arrive: everything not receipted goes again.
+  void lost();
+  std::uint64_t epoch() const { return epoch_; }
+
+ private:
+  struct LaneState {
+    Ranges held;
+    std::uint64_t under_way = 0;
+    base::DurationUs sent_at = 0;
+  };
+  std::uint64_t epoch_;
+  base::DurationUs resend_after_;
+  std::map<std::uint8_t, LaneState> lanes_;
+};
+
+// The receiver's journal for one peer: which numbers were taken, by epoch. Persist encode() in the
+// same transaction as the items' effects.
+class Receiver {
+ public:
+  bool fresh(std::uint64_t epoch, const Item& item) const;
+  // Marks it; call it with the effect. False: not fresh, drop it.
+  bool take(std::uint64_t epoch, const Item& item);
+  std::vector<Receipt> receipts() const;  // newest epoch and the one before
+  base::Bytes encode() const;
+  static base::Result<Receiver> decode(base::ByteView bytes);
+
+ private:
+  std::map<std::uint64_t, std::map<std::uint8_t, Ranges>> taken_;
+  std::vector<std::uint64_t> order_;  // epochs by first sight
+};
+
+// --- Bodies of items -----------------------------------------------------------------------------
+
+// "blocks": raw observations.
+struct SeriesBlock {
+  std::string datastream;
+  std::uint32_t revision = 1;
+  base::DurationUs utc_offset = 0, utc_error = 0;  // UTC = time + offset
+  base::Bytes block;                               // sensing::encode(Block)
+};
+base::Bytes encode_blocks(const std::vector<SeriesBlock>& blocks);
+base::Result<std::vector<SeriesBlock>> decode_blocks(base::ByteView body);
+
+// "summary": a minute of every datastream whose policy allows it.
+struct SeriesSummary {
+  std::string datastream;
+  std::uint32_t revision = 1;
+  base::TimeUs from = 0;           // UTC
+  base::DurationUs span = base::kMinute;
+  sensing::Summary summary;
+};
+base::Bytes encode_summaries(const std::vector<SeriesSummary>& summaries);
+base::Result<std::vector<SeriesSummary>> decode_summaries(base::ByteView body);
+
+// "blob": a piece of a package.
+struct BlobPiece {
+  std::string digest;
+  std::uint64_t offset = 0, total = 0;
+  base::Bytes bytes;
+};
+base::Bytes encode_blob(const BlobPiece& piece);
+base::Result<BlobPiece> decode_blob(base::ByteView body);
+
+}  // namespace lander::link

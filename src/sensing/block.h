@@ -1,0 +1,44 @@
+// A block: observations of one series as columns, the unit in which data is stored, sent and ingested.
+// Format: docs/formats/block.md. Lossless to the bit (NaN payloads, -0). Pure, thread-safe.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "sensing/datastream.h"
+#include "sensing/observation.h"
+
+namespace lander::sensing {
+
+struct Block {
+  Kind kind = Kind::kNumber;
+  std::vector<base::TimeUs> times;  // ascending
+  std::vector<Quality> qualities;   // as many as times
+  std::vector<double> numbers;      // one of these four is as long as times, by kind
+  std::vector<std::int64_t> integers;
+  std::vector<bool> booleans;
+  std::vector<std::string> texts;
+
+  std::size_t size() const { return times.size(); }
+};
+
+inline constexpr std::size_t kMaxBlockSamples = 65536;
+inline constexpr std::size_t kMaxTextBytes = 4096;
+
+// Ends in the CRC-32C of all before it.
+base::Bytes encode(const Block& block);
+// kCorrupt with the byte offset. Never allocates more than the encoded length justifies times 16.
+base::Result<Block> decode_block(base::ByteView bytes);
+
+// min, max, sum and count of the good values of a span; what plots and the summary lane carry.
+struct Summary {
+  std::int64_t count = 0;   // good values
+  std::int64_t others = 0;  // uncertain and bad
+  double least = 0, most = 0, sum = 0;
+  void add(double value, Quality quality);
+  void add(const Summary& other);
+  double mean() const { return count ? sum / static_cast<double>(count) : 0; }
+};
+
+}  // namespace lander::sensing

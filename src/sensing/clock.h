@@ -1,0 +1,53 @@
+// Clock segments: what the site's clock said, and what the time really was.
+//
+// Stored times are what the clock said when they were captured. A segment says, for a stretch of one
+// boot's monotonic time, by how much that was off and how sure we are. UTC is right when it is read,
+// even for a box that woke in 1970. Pure; not thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/time.h"
+
+namespace lander::sensing {
+
+struct ClockSegment {
+  std::string boot;                     // os::Clock::boot_id
+  base::TimeUs claimed_from = 0;        // the first claimed time it covers; it ends where the next begins
+  base::DurationUs monotonic_from = 0;  // of the same instant
+  base::DurationUs offset = 0;          // UTC = claimed + offset
+  base::DurationUs error = 0;           // half-width of the interval UTC is known to lie in; INT64_MAX: unknown
+  std::string source;                   // "none", "hub", "ntp", "gnss", "operator"
+};
+
+// Watches wall against monotonic and what better clocks say, and cuts a new segment when the wall
+// clock jumped by over 250 ms or a reference moved the offset by more than the error.
+class ClockBook {
+ public:
+  explicit ClockBook(std::vector<ClockSegment> known = {});
+
+  // Call at every commit and contact. Returns true when a segment was added or corrected: persist it.
+  bool observe(const std::string& boot, base::DurationUs monotonic, base::TimeUs wall);
+  // A better clock (the hub's, GNSS) said `reference` at this instant, give or take `error`.
+  bool reference(const std::string& boot, base::DurationUs monotonic, base::TimeUs wall,
+                 base::TimeUs reference, base::DurationUs error, std::string_view source);
+
+  struct Utc {
+    base::TimeUs time;
+    base::DurationUs error;
+  };
+  // For data that was committed during `boot` at `monotonic` with claimed time `claimed`.
+  Utc utc(const std::string& boot, base::DurationUs monotonic, base::TimeUs claimed) const;
+  const std::vector<ClockSegment>& segments() const { return segments_; }
+
+ private:
+  std::vector<ClockSegment> segments_;
+};
+
+base::Bytes encode(const ClockSegment& segment);
+base::Result<ClockSegment> decode_clock_segment(base::ByteView bytes);
+
+}  // namespace lander::sensing

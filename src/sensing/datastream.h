@@ -1,0 +1,84 @@
+// What is measured, where, by what, in which unit, and what may happen to it: SensorThings' Thing,
+// Datastream, Sensor and ObservedProperty with ISA-95 asset paths and UCUM units.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/time.h"
+
+namespace lander::sensing {
+
+// Number, integer, boolean and text are captured today; the names of the others are reserved.
+enum class Kind : std::uint8_t { kNumber = 0, kInteger = 1, kBoolean = 2, kText = 3 };
+
+// What leaves the site over a link. Each includes what stands before it.
+enum class Uplink : std::uint8_t { kNever = 0, kSummary = 1, kRaw = 2 };
+
+struct Sensor {
+  std::string name, model, serial;
+};
+
+// value = raw * scale + offset, in `Binding::unit`, applied before the conversion of units.
+struct Calibration {
+  double scale = 1, offset = 0;
+  std::string date, certificate;  // free text, for people and the lake
+};
+
+struct Location {
+  double latitude = 0, longitude = 0, altitude_m = 0;  // WGS 84, degrees
+};
+
+struct Policy {
+  Uplink uplink = Uplink::kSummary;
+  bool pickup = true;
+  base::DurationUs max_lateness = 10 * base::kMinute;  // older data is stored, but raises no live alert
+};
+
+// How the datastream is fed: one address of one source. The address's form is the driver's:
+// MQTT "topic" or "topic#/json/pointer"; Modbus "unit/holding|input|coil|discrete/register:type";
+// host "load1"; replay: a column's name.
+struct Binding {
+  std::string source;         // Source::id
+  std::string address;
+  std::string unit;           // UCUM, as the equipment gives it; empty: the datastream's own
+  std::string time_pointer;   // MQTT: JSON pointer of the phenomenonTime; empty: arrival
+  std::string sequence_pointer;  // MQTT: JSON pointer of a counter; a repeat is stored once
+  base::DurationUs interval = base::kSecond;  // polled sources; the rate that is expected of others
+};
+
+// Immutable once declared. A change of anything but `policy` and `name` makes revision + 1.
+struct Datastream {
+  std::string id;  // [a-z0-9][a-z0-9._-]{0,62}, unique in the site, for life
+  std::uint32_t revision = 1;
+  std::string name;
+  std::string asset;     // "enterprise/site/area/line/asset", at least one part
+  std::string property;  // observed property: "vibration", "pressure", "flow-rate", ...
+  std::string unit = "1";  // UCUM
+  Kind kind = Kind::kNumber;
+  Sensor sensor;
+  Calibration calibration;
+  std::optional<Location> location;
+  std::optional<double> least, most;  // physically possible values; outside them quality is Bad
+  Policy policy;
+  Binding binding;
+
+  friend bool same_revision(const Datastream& a, const Datastream& b);  // equal but for policy and name
+};
+
+std::string_view to_string(Kind kind);
+std::string_view to_string(Uplink uplink);
+base::Result<Kind> parse_kind(std::string_view text);
+base::Result<Uplink> parse_uplink(std::string_view text);
+base::Status valid_id(std::string_view id);
+base::Status valid_asset(std::string_view asset);
+
+// Deterministic CBOR, for the twin, the store and the lake. decode() bounds and validates.
+base::Bytes encode(const Datastream& datastream);
+base::Result<Datastream> decode_datastream(base::ByteView bytes);
+
+}  // namespace lander::sensing
