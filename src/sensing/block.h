@@ -41,4 +41,19 @@ struct Summary {
   double mean() const { return count ? sum / static_cast<double>(count) : 0; }
 };
 
+// One block of one datastream with what a reader elsewhere needs to place it in time: what an item of
+// type "blocks" carries. Format: docs/formats/block.md.
+struct SeriesBlock {
+  std::string datastream;
+  std::uint32_t revision = 1;
+  base::DurationUs utc_offset = 0, utc_error = 0;  // UTC = time + offset, give or take the error
+  base::Bytes block;                               // encode(Block)
+};
+
+inline constexpr std::size_t kMaxSeriesBlocks = 65536;
+
+base::Bytes encode_blocks(const std::vector<SeriesBlock>& blocks);
+// kCorrupt; checks ids and bounds, but not the blocks within: decode_block() does.
+base::Result<std::vector<SeriesBlock>> decode_blocks(base::ByteView body);
+
 }  // namespace lander::sensing

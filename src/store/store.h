@@ -99,6 +99,8 @@ class Store {
   virtual std::optional<sensing::Datastream> datastream(SeriesKey key) const = 0;
   // All revisions, ascending by key.
   virtual std::vector<std::pair<SeriesKey, sensing::Datastream>> datastreams() const = 0;
+  // Of one datastream, ascending by revision; empty when it was never declared.
+  virtual std::vector<SeriesKey> keys(std::string_view datastream) const = 0;
 
   virtual base::Result<Committed> commit(const Batch& batch) = 0;
 
