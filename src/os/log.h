@@ -1,6 +1,7 @@
 // Structured lines on stderr: one event, one line; the keys are stable, the values are escaped.
 // Text by default (time level component event key=value ...), JSON with set_json(true).
-// An error is logged only where it is not returned. Thread-safe, never throws, never blocks for long.
+// An error is logged only where it is not returned. Thread-safe, never throws, never blocks for
+// long.
 #pragma once
 
 #include <cstdint>
@@ -32,9 +33,17 @@ void set_log_json(bool json);
 // log_info("store", "commit failed", {{"error", text}, {"retry_ms", 250}})
 void log(Level level, std::string_view component, std::string_view event,
          std::initializer_list<Field> fields = {});
-inline void log_debug(std::string_view c, std::string_view e, std::initializer_list<Field> f = {}) { log(Level::kDebug, c, e, f); }
-inline void log_info(std::string_view c, std::string_view e, std::initializer_list<Field> f = {}) { log(Level::kInfo, c, e, f); }
-inline void log_warn(std::string_view c, std::string_view e, std::initializer_list<Field> f = {}) { log(Level::kWarn, c, e, f); }
-inline void log_error(std::string_view c, std::string_view e, std::initializer_list<Field> f = {}) { log(Level::kError, c, e, f); }
+inline void log_debug(std::string_view c, std::string_view e, std::initializer_list<Field> f = {}) {
+  log(Level::kDebug, c, e, f);
+}
+inline void log_info(std::string_view c, std::string_view e, std::initializer_list<Field> f = {}) {
+  log(Level::kInfo, c, e, f);
+}
+inline void log_warn(std::string_view c, std::string_view e, std::initializer_list<Field> f = {}) {
+  log(Level::kWarn, c, e, f);
+}
+inline void log_error(std::string_view c, std::string_view e, std::initializer_list<Field> f = {}) {
+  log(Level::kError, c, e, f);
+}
 
 }  // namespace lander::os

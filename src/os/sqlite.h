@@ -2,8 +2,8 @@
 //
 // Database is used by one thread at a time (the owner locks); Statement belongs to its Database and
 // must not outlive it. Every failure is an Error with the SQL's start and SQLite's message:
-// SQLITE_FULL -> kExhausted, CORRUPT/NOTADB -> kCorrupt, CONSTRAINT -> kExists, BUSY -> kUnavailable,
-// others -> kIo.
+// SQLITE_FULL -> kExhausted, CORRUPT/NOTADB -> kCorrupt, CONSTRAINT -> kExists, BUSY ->
+// kUnavailable, others -> kIo.
 #pragma once
 
 #include <cstdint>
@@ -52,9 +52,9 @@ class Statement {
 class Database {
  public:
   struct Options {
-    std::string vfs;                 // empty: the system's
+    std::string vfs;  // empty: the system's
     bool read_only = false;
-    int cache_kib = 2048;            // page cache, bounded
+    int cache_kib = 2048;  // page cache, bounded
     int busy_timeout_ms = 5000;
   };
   // Opens or creates; WAL, synchronous=FULL, foreign keys on.

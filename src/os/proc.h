@@ -1,0 +1,42 @@
+// What the kernel says of this machine and this process (/proc, /sys, statvfs). Each call reads
+// anew; thread-safe; a value the machine does not have is kNotFound (a container without a thermal
+// zone).
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/result.h"
+
+namespace lander::os {
+
+struct OwnMemory {
+  std::uint64_t pss_bytes = 0;  // proportional set size: shared pages divided by their users
+  std::uint64_t rss_bytes = 0;
+};
+base::Result<OwnMemory> own_memory();  // /proc/self/smaps_rollup: ~100 us, not for hot paths
+base::Result<std::uint64_t> own_open_files();
+
+struct HostMemory {
+  std::uint64_t total_bytes = 0;
+  std::uint64_t available_bytes = 0;  // what new work can have without swapping
+};
+base::Result<HostMemory> host_memory();
+
+struct HostLoad {
+  double one_minute = 0, five_minutes = 0, fifteen_minutes = 0;  // runnable tasks, averaged
+  int processors = 1;                                            // online
+};
+base::Result<HostLoad> host_load();
+
+struct DiskSpace {
+  std::uint64_t total_bytes = 0;
+  std::uint64_t free_bytes = 0;  // for this user
+};
+base::Result<DiskSpace> disk_space(const std::string& path);
+
+base::Result<double> host_temperature_c();  // the warmest thermal zone or hwmon sensor
+base::Result<double> host_uptime_s();
+std::string host_name();
+
+}  // namespace lander::os
