@@ -1,0 +1,247 @@
+#include "api/gate.h"
+
+#include <nlohmann/json.hpp>
+
+#include "api/shapes.h"
+
+namespace lander::api {
+namespace {
+
+constexpr std::string_view kCookie = "lander_session=";
+constexpr std::size_t kMaxCredentials = 4096;
+
+std::string cookie_session(const http::Request& request) {
+  const auto header = request.headers.find("cookie");
+  if (header == request.headers.end()) return {};
+  const std::string& text = header->second;
+  const auto at = text.find(kCookie);
+  if (at == std::string::npos) return {};
+  const auto from = at + kCookie.size();
+  return text.substr(from, text.find(';', from) - from);
+}
+
+std::string bearer_session(const http::Request& request) {
+  const auto header = request.headers.find("authorization");
+  constexpr std::string_view kBearer = "Bearer ";
+  if (header == request.headers.end() || !header->second.starts_with(kBearer)) return {};
+  return header->second.substr(kBearer.size());
+}
+
+bool changes(const std::string& method) { return method != "GET" && method != "HEAD"; }
+
+http::Response busy() {
+  return http::Response::problem(base::Error(
+      base::Code::kUnavailable, "too much waits to be done here: try again in a second"));
+}
+
+}  // namespace
+
+Gate::Gate(http::Server& server, os::Clock& clock, os::Random& random, os::Worker& worker)
+    : server_(server),
+      clock_(clock),
+      worker_(worker),
+      accounts_(random),
+      started_(clock.monotonic_us()) {}
+
+base::Result<Gate::Caller> Gate::caller(const http::Request& request) {
+  Caller caller;
+  std::string session = bearer_session(request);
+  if (session.empty()) {
+    session = cookie_session(request);
+    caller.by_cookie = true;
+  }
+  if (session.empty()) {
+    return base::Error(base::Code::kUnauthenticated,
+                       "log in first: POST /api/v1/login, or `lander login`");
+  }
+  auto scope =
+      with_accounts([&](access::Accounts& a) { return a.scope(session, clock_.wall_us()); });
+  if (!scope)
+    return base::Error(base::Code::kUnauthenticated,
+                       "the session is unknown or has ended: log in again");
+  caller.scope = std::move(*scope);
+  return caller;
+}
+
+void Gate::route(std::string method, std::string pattern, access::Right right, std::size_t max_body,
+                 Handler handler) {
+  const bool change = changes(method);
+  server_.route(method, std::move(pattern), max_body,
+                [this, right, change, handler = std::move(handler)](http::Request request,
+                                                                    http::Responder responder) {
+                  auto who = caller(request);
+                  if (!who.ok()) return responder.reply(http::Response::problem(who.error()));
+                  if (change && who->by_cookie && !request.headers.contains("x-lander")) {
+                    return responder.reply(http::Response::problem(
+                        base::Error(base::Code::kDenied,
+                                    "a change by cookie needs the header X-Lander: 1 (it keeps "
+                                    "other sites' forms out)")));
+                  }
+                  if (auto allowed = who->scope.allows(right); !allowed.ok()) {
+                    return responder.reply(http::Response::problem(allowed.error()));
+                  }
+                  handler(std::move(request), std::move(who->scope), std::move(responder));
+                });
+}
+
+void Gate::post_or_refuse(http::Responder responder, std::function<http::Response()> work) {
+  auto shared = std::make_shared<http::Responder>(std::move(responder));
+  if (!worker_.post([shared, work = std::move(work)] { shared->reply(work()); }))
+    shared->reply(busy());
+}
+
+void Gate::log_in(http::Request request, http::Responder responder) {
+  auto body = parse_object(request.body);
+  if (!body.ok()) return responder.reply(http::Response::problem(body.error()));
+  auto user = text(*body, "user");
+  auto password = text(*body, "password");
+  if (!user.ok()) return responder.reply(http::Response::problem(user.error()));
+  if (!password.ok()) return responder.reply(http::Response::problem(password.error()));
+  post_or_refuse(
+      std::move(responder), [this, user = *user, password = *password]() -> http::Response {
+        const base::TimeUs now = clock_.wall_us();
+        auto session =
+            with_accounts([&](access::Accounts& a) { return a.log_in(user, password, now); });
+        if (!session.ok()) return http::Response::problem(session.error());
+        const auto scope =
+            with_accounts([&](access::Accounts& a) { return a.scope(*session, now); });
+        if (!scope)
+          return http::Response::problem(
+              base::Error(base::Code::kUnavailable, "the session ended at once: log in again"));
+        auto response = reply(200, {{"token", *session},
+                                    {"user", scope->user},
+                                    {"role", access::to_string(scope->role)},
+                                    {"tenant", scope->tenant}});
+        response.headers.emplace_back(
+            "Set-Cookie",
+            std::string(kCookie) + *session + "; Path=/; HttpOnly; Secure; SameSite=Strict");
+        return response;
+      });
+}
+
+void Gate::serve_accounts(std::string server_role, std::string server_name, Persist persist) {
+  server_.route("POST", "/api/v1/login", kMaxCredentials,
+                [this](http::Request request, http::Responder responder) {
+                  log_in(std::move(request), std::move(responder));
+                });
+  route("POST", "/api/v1/logout", access::Right::kLook, 0,
+        [this](http::Request request, access::Scope, http::Responder responder) {
+          std::string session = bearer_session(request);
+          if (session.empty()) session = cookie_session(request);
+          with_accounts([&](access::Accounts& a) { a.log_out(session); });
+          http::Response response;
+          response.status = 204;
+          response.headers.emplace_back("Set-Cookie",
+                                        std::string(kCookie) + "; Path=/; Max-Age=0; Secure");
+          responder.reply(std::move(response));
+        });
+  route("GET", "/api/v1/me", access::Right::kLook, 0,
+        [server_role, server_name](http::Request, access::Scope scope, http::Responder responder) {
+          responder.reply(reply(200, {{"user", scope.user},
+                                      {"role", access::to_string(scope.role)},
+                                      {"tenant", scope.tenant},
+                                      {"server", server_role},
+                                      {"name", server_name},
+                                      {"version", LANDER_VERSION}}));
+        });
+  route("GET", "/api/v1/accounts", access::Right::kManageAccounts, 0,
+        [this](http::Request, access::Scope scope, http::Responder responder) {
+          Json list = Json::array();
+          with_accounts([&](access::Accounts& a) {
+            for (const auto& account : a.all(scope.tenant)) {
+              list.push_back({{"user", account.user},
+                              {"role", access::to_string(account.role)},
+                              {"disabled", account.disabled}});
+            }
+          });
+          responder.reply(reply(200, list));
+        });
+  route("POST", "/api/v1/accounts", access::Right::kManageAccounts, kMaxCredentials,
+        [this, persist](http::Request request, access::Scope scope, http::Responder responder) {
+          post_or_refuse(
+              std::move(responder),
+              [this, persist, request = std::move(request), scope]() -> http::Response {
+                auto make = [&]() -> base::Result<access::Account> {
+                  LANDER_ASSIGN(const Json body, parse_object(request.body));
+                  LANDER_ASSIGN(const std::string user, text(body, "user"));
+                  LANDER_ASSIGN(const std::string password, text(body, "password"));
+                  LANDER_ASSIGN(const std::string role_name, text(body, "role"));
+                  LANDER_ASSIGN(const access::Role role, access::parse_role(role_name));
+                  LANDER_ASSIGN(access::Account account, with_accounts([&](access::Accounts& a) {
+                                  return a.make(scope.tenant, user, password, role);
+                                }));
+                  LANDER_TRY(persist.put(account));
+                  with_accounts([&](access::Accounts& a) { a.put(account); });
+                  return account;
+                };
+                auto account = make();
+                if (!account.ok()) return http::Response::problem(account.error());
+                return reply(201,
+                             {{"user", account->user}, {"role", access::to_string(account->role)}});
+              });
+        });
+  route("DELETE", "/api/v1/accounts/{user}", access::Right::kManageAccounts, 0,
+        [this, persist](http::Request request, access::Scope scope, http::Responder responder) {
+          const std::string user = request.params["user"];
+          if (user == scope.user) {
+            return responder.reply(http::Response::problem(base::Error(
+                base::Code::kConflict, "nobody removes their own account: ask another admin")));
+          }
+          const bool known = with_accounts([&](access::Accounts& a) {
+            for (const auto& account : a.all(scope.tenant)) {
+              if (account.user == user) return true;
+            }
+            return false;
+          });
+          if (!known) {
+            return responder.reply(http::Response::problem(
+                base::Error(base::Code::kNotFound, "no account \"" + user + "\"")));
+          }
+          post_or_refuse(std::move(responder), [this, persist, user, scope]() -> http::Response {
+            if (auto status = persist.remove(scope.tenant, user); !status.ok()) {
+              return http::Response::problem(status.error());
+            }
+            with_accounts([&](access::Accounts& a) { a.remove(user); });
+            http::Response response;
+            response.status = 204;
+            return response;
+          });
+        });
+}
+
+void Gate::serve_health(std::string server_role, std::string server_name,
+                        std::function<std::string()> failing,
+                        std::function<std::string()> metrics) {
+  server_.route("GET", "/healthz", 0, [=, this](http::Request, http::Responder responder) {
+    const std::string reason = failing();
+    Json body = {{"status", reason.empty() ? "ok" : "failing"},
+                 {"role", server_role},
+                 {"name", server_name},
+                 {"version", LANDER_VERSION},
+                 {"uptime_s", (clock_.monotonic_us() - started_) / base::kSecond}};
+    if (!reason.empty()) body["reason"] = reason;
+    responder.reply(reply(reason.empty() ? 200 : 503, body));
+  });
+  server_.route("GET", "/metrics", 0, [=, this](http::Request request, http::Responder responder) {
+    const bool local = request.peer.starts_with("127.") || request.peer.starts_with("[::1]");
+    if (!local) {
+      if (auto who = caller(request); !who.ok())
+        return responder.reply(http::Response::problem(who.error()));
+    }
+    auto response = http::Response::text(200, metrics());
+    response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+    responder.reply(std::move(response));
+  });
+}
+
+base::Result<FirstAccount> make_first_account(access::Accounts& accounts, os::Random& random,
+                                              std::string_view tenant) {
+  FirstAccount first;
+  first.password = base::to_base64url(random.bytes(12));
+  LANDER_ASSIGN(first.account,
+                accounts.make(tenant, "admin", first.password, access::Role::kAdmin));
+  accounts.put(first.account);
+  return first;
+}
+
+}  // namespace lander::api

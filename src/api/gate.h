@@ -1,0 +1,76 @@
+// The one door of the API: who calls, may they, which tenant; and the pages of the console.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "access/access.h"
+#include "http/server.h"
+#include "os/clock.h"
+#include "os/random.h"
+#include "os/worker.h"
+
+namespace lander::api {
+
+class Gate {
+ public:
+  // `worker` runs password checks (scrypt is slow on purpose). All borrowed; they outlive the
+  // server.
+  Gate(http::Server& server, os::Clock& clock, os::Random& random, os::Worker& worker);
+
+  using Handler = std::function<void(http::Request, access::Scope, http::Responder)>;
+  // 401 without a valid session, 403 without the right, 403 for a change by cookie without
+  // X-Lander; else the handler, on the I/O thread.
+  void route(std::string method, std::string pattern, access::Right right, std::size_t max_body,
+             Handler handler);
+
+  // Login, logout, me, accounts. `server_role` "site" or "hub". `persist` stores an account (or
+  // with an empty role-less body removes it); it runs on `worker`.
+  struct Persist {
+    std::function<base::Status(const access::Account&)> put;
+    std::function<base::Status(const std::string& tenant, const std::string& user)> remove;
+  };
+  void serve_accounts(std::string server_role, std::string server_name, Persist persist);
+  // Console's files, compressed when built: "/", "/assets/*", with a strict content security
+  // policy.
+  void serve_console();
+  // /healthz and /metrics. `text` gives Prometheus text; `failing` a reason or empty.
+  void serve_health(std::string server_role, std::string server_name,
+                    std::function<std::string()> failing, std::function<std::string()> metrics);
+
+  // Runs `use` with the accounts, one caller at a time.
+  template <class F>
+  auto with_accounts(F use) {
+    const std::lock_guard lock(mutex_);
+    return use(accounts_);
+  }
+
+ private:
+  struct Caller {
+    access::Scope scope;
+    bool by_cookie = false;
+  };
+  base::Result<Caller> caller(const http::Request& request);
+  void log_in(http::Request request, http::Responder responder);
+  void post_or_refuse(http::Responder responder, std::function<http::Response()> work);
+
+  http::Server& server_;
+  os::Clock& clock_;
+  os::Worker& worker_;
+  std::mutex mutex_;
+  access::Accounts accounts_;
+  const base::TimeUs started_;
+};
+
+// Creates the first account when there is none: "admin" with a random password, which the owner
+// writes to DATA/initial-admin-password (0600).
+struct FirstAccount {
+  access::Account account;
+  std::string password;
+};
+base::Result<FirstAccount> make_first_account(access::Accounts& accounts, os::Random& random,
+                                              std::string_view tenant);
+
+}  // namespace lander::api
