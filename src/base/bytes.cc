@@ -26,10 +26,14 @@ std::string encode64(ByteView bytes, const char* alphabet, bool pad) {
     if (left > 2) block |= bytes[i + 2];
     out += alphabet[block >> 18];
     out += alphabet[(block >> 12) & 63];
-    if (left > 1) out += alphabet[(block >> 6) & 63];
-    else if (pad) out += '=';
-    if (left > 2) out += alphabet[block & 63];
-    else if (pad) out += '=';
+    if (left > 1)
+      out += alphabet[(block >> 6) & 63];
+    else if (pad)
+      out += '=';
+    if (left > 2)
+      out += alphabet[block & 63];
+    else if (pad)
+      out += '=';
   }
   return out;
 }
@@ -83,11 +87,16 @@ Result<Bytes> from_base64url(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     int value = -1;
-    if (c >= 'A' && c <= 'Z') value = c - 'A';
-    else if (c >= 'a' && c <= 'z') value = c - 'a' + 26;
-    else if (c >= '0' && c <= '9') value = c - '0' + 52;
-    else if (c == '-') value = 62;
-    else if (c == '_') value = 63;
+    if (c >= 'A' && c <= 'Z')
+      value = c - 'A';
+    else if (c >= 'a' && c <= 'z')
+      value = c - 'a' + 26;
+    else if (c >= '0' && c <= '9')
+      value = c - '0' + 52;
+    else if (c == '-')
+      value = 62;
+    else if (c == '_')
+      value = 63;
     if (value < 0) {
       return Error(Code::kInvalid, "not a base64url character at offset " + std::to_string(i));
     }
@@ -102,6 +111,40 @@ Result<Bytes> from_base64url(std::string_view text) {
     return Error(Code::kInvalid, "base64url text with stray trailing bits");
   }
   return out;
+}
+
+bool is_utf8(ByteView s) {
+  for (std::size_t i = 0; i < s.size();) {
+    const std::uint8_t c = s[i];
+    std::size_t n = 0;
+    std::uint32_t point = 0, least = 0;
+    if (c < 0x80) {
+      ++i;
+      continue;
+    }
+    if ((c & 0xE0) == 0xC0) {
+      n = 1;
+      point = c & 0x1F;
+      least = 0x80;
+    } else if ((c & 0xF0) == 0xE0) {
+      n = 2;
+      point = c & 0x0F;
+      least = 0x800;
+    } else if ((c & 0xF8) == 0xF0) {
+      n = 3;
+      point = c & 0x07;
+      least = 0x10000;
+    } else
+      return false;
+    if (s.size() - i <= n) return false;
+    for (std::size_t k = 1; k <= n; ++k) {
+      if ((s[i + k] & 0xC0) != 0x80) return false;
+      point = point << 6 | (s[i + k] & 0x3F);
+    }
+    if (point < least || point > 0x10FFFF || (point >= 0xD800 && point <= 0xDFFF)) return false;
+    i += n + 1;
+  }
+  return true;
 }
 
 std::uint32_t crc32c(ByteView bytes, std::uint32_t seed) {

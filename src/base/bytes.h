@@ -21,11 +21,15 @@ inline std::string_view as_text(ByteView bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-std::string to_hex(ByteView bytes);                        // lower case
-Result<Bytes> from_hex(std::string_view text);             // either case, even length
-std::string to_base64url(ByteView bytes);                  // RFC 4648 §5, without padding
-Result<Bytes> from_base64url(std::string_view text);       // the same alphabet, no padding, no white space
-std::string to_base64(ByteView bytes);                     // RFC 4648 §4, padded
+std::string to_hex(ByteView bytes);             // lower case
+Result<Bytes> from_hex(std::string_view text);  // either case, even length
+std::string to_base64url(ByteView bytes);       // RFC 4648 §5, without padding
+Result<Bytes> from_base64url(
+    std::string_view text);             // the same alphabet, no padding, no white space
+std::string to_base64(ByteView bytes);  // RFC 4648 §4, padded
+
+// RFC 3629: no overlong forms, no surrogates, nothing past U+10FFFF.
+bool is_utf8(ByteView bytes);
 
 // CRC-32C (Castagnoli, RFC 3720 §12.1), continued from `seed`.
 std::uint32_t crc32c(ByteView bytes, std::uint32_t seed = 0);

@@ -6,7 +6,16 @@
 namespace lander::base {
 namespace {
 
-enum : std::uint8_t { kMajUnsigned, kMajNegative, kMajBytes, kMajText, kMajArray, kMajMap, kMajTag, kMajSimple };
+enum : std::uint8_t {
+  kMajUnsigned,
+  kMajNegative,
+  kMajBytes,
+  kMajText,
+  kMajArray,
+  kMajMap,
+  kMajTag,
+  kMajSimple
+};
 constexpr int kMaxDepth = 32;
 
 Error corrupt(std::size_t offset, std::string_view expected) {
@@ -14,56 +23,56 @@ Error corrupt(std::size_t offset, std::string_view expected) {
                "CBOR at byte " + std::to_string(offset) + ": expected " + std::string(expected));
 }
 
-// RFC 3629: no overlong forms, no surrogates, nothing past U+10FFFF.
-bool valid_utf8(ByteView s) {
-  for (std::size_t i = 0; i < s.size();) {
-    const std::uint8_t c = s[i];
-    std::size_t n = 0;
-    std::uint32_t point = 0, least = 0;
-    if (c < 0x80) { ++i; continue; }
-    if ((c & 0xE0) == 0xC0) { n = 1; point = c & 0x1F; least = 0x80; }
-    else if ((c & 0xF0) == 0xE0) { n = 2; point = c & 0x0F; least = 0x800; }
-    else if ((c & 0xF8) == 0xF0) { n = 3; point = c & 0x07; least = 0x10000; }
-    else return false;
-    if (s.size() - i <= n) return false;
-    for (std::size_t k = 1; k <= n; ++k) {
-      if ((s[i + k] & 0xC0) != 0x80) return false;
-      point = point << 6 | (s[i + k] & 0x3F);
-    }
-    if (point < least || point > 0x10FFFF || (point >= 0xD800 && point <= 0xDFFF)) return false;
-    i += n + 1;
-  }
-  return true;
-}
-
 }  // namespace
 
 void CborWriter::head(std::uint8_t major, std::uint64_t argument) {
   int bytes = 0;
   std::uint8_t info = 0;
-  if (argument < 24) { info = static_cast<std::uint8_t>(argument); }
-  else if (argument <= 0xFF) { info = 24; bytes = 1; }
-  else if (argument <= 0xFFFF) { info = 25; bytes = 2; }
-  else if (argument <= 0xFFFFFFFF) { info = 26; bytes = 4; }
-  else { info = 27; bytes = 8; }
+  if (argument < 24) {
+    info = static_cast<std::uint8_t>(argument);
+  } else if (argument <= 0xFF) {
+    info = 24;
+    bytes = 1;
+  } else if (argument <= 0xFFFF) {
+    info = 25;
+    bytes = 2;
+  } else if (argument <= 0xFFFFFFFF) {
+    info = 26;
+    bytes = 4;
+  } else {
+    info = 27;
+    bytes = 8;
+  }
   out_.push_back(static_cast<std::uint8_t>(major << 5 | info));
-  for (int i = bytes - 1; i >= 0; --i) out_.push_back(static_cast<std::uint8_t>(argument >> (8 * i)));
+  for (int i = bytes - 1; i >= 0; --i)
+    out_.push_back(static_cast<std::uint8_t>(argument >> (8 * i)));
 }
 
 CborWriter& CborWriter::integer(std::int64_t value) {
-  if (value >= 0) head(kMajUnsigned, static_cast<std::uint64_t>(value));
-  else head(kMajNegative, ~static_cast<std::uint64_t>(value));
+  if (value >= 0)
+    head(kMajUnsigned, static_cast<std::uint64_t>(value));
+  else
+    head(kMajNegative, ~static_cast<std::uint64_t>(value));
   return *this;
 }
-CborWriter& CborWriter::unsigned_integer(std::uint64_t value) { head(kMajUnsigned, value); return *this; }
+CborWriter& CborWriter::unsigned_integer(std::uint64_t value) {
+  head(kMajUnsigned, value);
+  return *this;
+}
 CborWriter& CborWriter::real(double value) {
   out_.push_back(0xFB);
   const auto bits = std::bit_cast<std::uint64_t>(value);
   for (int i = 7; i >= 0; --i) out_.push_back(static_cast<std::uint8_t>(bits >> (8 * i)));
   return *this;
 }
-CborWriter& CborWriter::boolean(bool value) { out_.push_back(value ? 0xF5 : 0xF4); return *this; }
-CborWriter& CborWriter::null() { out_.push_back(0xF6); return *this; }
+CborWriter& CborWriter::boolean(bool value) {
+  out_.push_back(value ? 0xF5 : 0xF4);
+  return *this;
+}
+CborWriter& CborWriter::null() {
+  out_.push_back(0xF6);
+  return *this;
+}
 CborWriter& CborWriter::text(std::string_view value) {
   head(kMajText, value.size());
   out_.insert(out_.end(), value.begin(), value.end());
@@ -73,9 +82,18 @@ CborWriter& CborWriter::bytes(ByteView value) {
   head(kMajBytes, value.size());
   return raw(value);
 }
-CborWriter& CborWriter::array(std::uint64_t length) { head(kMajArray, length); return *this; }
-CborWriter& CborWriter::map(std::uint64_t length) { head(kMajMap, length); return *this; }
-CborWriter& CborWriter::tag(std::uint64_t value) { head(kMajTag, value); return *this; }
+CborWriter& CborWriter::array(std::uint64_t length) {
+  head(kMajArray, length);
+  return *this;
+}
+CborWriter& CborWriter::map(std::uint64_t length) {
+  head(kMajMap, length);
+  return *this;
+}
+CborWriter& CborWriter::tag(std::uint64_t value) {
+  head(kMajTag, value);
+  return *this;
+}
 CborWriter& CborWriter::raw(ByteView encoded) {
   out_.insert(out_.end(), encoded.begin(), encoded.end());
   return *this;
@@ -85,14 +103,22 @@ Result<CborType> CborReader::peek() const {
   if (at_end()) return corrupt(offset_, "another item, found the end");
   const std::uint8_t first = data_[offset_];
   switch (first >> 5) {
-    case kMajUnsigned: return CborType::kUnsigned;
-    case kMajNegative: return CborType::kNegative;
-    case kMajBytes: return CborType::kBytes;
-    case kMajText: return CborType::kText;
-    case kMajArray: return CborType::kArray;
-    case kMajMap: return CborType::kMap;
-    case kMajTag: return CborType::kTag;
-    default: break;
+    case kMajUnsigned:
+      return CborType::kUnsigned;
+    case kMajNegative:
+      return CborType::kNegative;
+    case kMajBytes:
+      return CborType::kBytes;
+    case kMajText:
+      return CborType::kText;
+    case kMajArray:
+      return CborType::kArray;
+    case kMajMap:
+      return CborType::kMap;
+    case kMajTag:
+      return CborType::kTag;
+    default:
+      break;
   }
   if (first == 0xF4 || first == 0xF5) return CborType::kBoolean;
   if (first == 0xF6) return CborType::kNull;
@@ -109,7 +135,8 @@ Result<std::uint64_t> CborReader::head(std::uint8_t major, const char* expected)
   }
   if (info > 27) return corrupt(offset_, "a definite length");
   const std::size_t bytes = std::size_t{1} << (info - 24);
-  if (data_.size() - offset_ - 1 < bytes) return corrupt(offset_, "more bytes of a length or integer");
+  if (data_.size() - offset_ - 1 < bytes)
+    return corrupt(offset_, "more bytes of a length or integer");
   std::uint64_t value = 0;
   for (std::size_t i = 1; i <= bytes; ++i) value = value << 8 | data_[offset_ + i];
   const std::uint64_t least = bytes == 1 ? 24 : std::uint64_t{1} << (4 * bytes);
@@ -121,7 +148,8 @@ Result<std::uint64_t> CborReader::head(std::uint8_t major, const char* expected)
 Result<std::int64_t> CborReader::integer() {
   const std::size_t start = offset_;
   const bool negative = !at_end() && data_[offset_] >> 5 == kMajNegative;
-  LANDER_ASSIGN(const std::uint64_t value, head(negative ? kMajNegative : kMajUnsigned, "an integer"));
+  LANDER_ASSIGN(const std::uint64_t value,
+                head(negative ? kMajNegative : kMajUnsigned, "an integer"));
   if (value > static_cast<std::uint64_t>(INT64_MAX)) {
     offset_ = start;
     return corrupt(start, "an integer of at most 63 bits");
@@ -129,10 +157,13 @@ Result<std::int64_t> CborReader::integer() {
   return negative ? static_cast<std::int64_t>(~value) : static_cast<std::int64_t>(value);
 }
 
-Result<std::uint64_t> CborReader::unsigned_integer() { return head(kMajUnsigned, "an unsigned integer"); }
+Result<std::uint64_t> CborReader::unsigned_integer() {
+  return head(kMajUnsigned, "an unsigned integer");
+}
 
 Result<double> CborReader::real() {
-  if (data_.size() - offset_ < 9 || data_[offset_] != 0xFB) return corrupt(offset_, "a 64-bit number");
+  if (data_.size() - offset_ < 9 || data_[offset_] != 0xFB)
+    return corrupt(offset_, "a 64-bit number");
   std::uint64_t bits = 0;
   for (int i = 1; i <= 8; ++i) bits = bits << 8 | data_[offset_ + i];
   offset_ += 9;
@@ -140,7 +171,8 @@ Result<double> CborReader::real() {
 }
 
 Result<bool> CborReader::boolean() {
-  if (at_end() || (data_[offset_] != 0xF4 && data_[offset_] != 0xF5)) return corrupt(offset_, "a boolean");
+  if (at_end() || (data_[offset_] != 0xF4 && data_[offset_] != 0xF5))
+    return corrupt(offset_, "a boolean");
   return data_[offset_++] == 0xF5;
 }
 
@@ -153,7 +185,7 @@ Status CborReader::null() {
 Result<std::string_view> CborReader::text() {
   const std::size_t start = offset_;
   LANDER_ASSIGN(const std::uint64_t size, head(kMajText, "text"));
-  if (size > data_.size() - offset_ || !valid_utf8(data_.subspan(offset_, size))) {
+  if (size > data_.size() - offset_ || !is_utf8(data_.subspan(offset_, size))) {
     offset_ = start;
     return corrupt(start, "UTF-8 text within the input");
   }
@@ -214,28 +246,45 @@ Result<ByteView> CborReader::skip() {
     if (!type.ok()) return fail(type.error());
     std::uint64_t children = 0;
     Status status;
-    auto take = [&](auto result) {
-      if (!result.ok()) status = result.error();
-      return result;
-    };
+    const auto outcome = [](const auto& result) { return result.ok() ? Status() : result.error(); };
     switch (*type) {
-      case CborType::kUnsigned: take(unsigned_integer()); break;
-      case CborType::kNegative: take(head(kMajNegative, "an integer")); break;
-      case CborType::kBytes: take(bytes()); break;
-      case CborType::kText: take(text()); break;
-      case CborType::kBoolean: take(boolean()); break;
-      case CborType::kNull: status = null(); break;
-      case CborType::kReal: take(real()); break;
+      case CborType::kUnsigned:
+        status = outcome(unsigned_integer());
+        break;
+      case CborType::kNegative:
+        status = outcome(head(kMajNegative, "an integer"));
+        break;
+      case CborType::kBytes:
+        status = outcome(bytes());
+        break;
+      case CborType::kText:
+        status = outcome(text());
+        break;
+      case CborType::kBoolean:
+        status = outcome(boolean());
+        break;
+      case CborType::kNull:
+        status = null();
+        break;
+      case CborType::kReal:
+        status = outcome(real());
+        break;
       case CborType::kTag:
-        take(tag());
+        status = outcome(tag());
         children = 1;
         break;
-      case CborType::kArray:
-        if (auto n = take(array()); n.ok()) children = *n;
+      case CborType::kArray: {
+        const auto length = array();
+        status = outcome(length);
+        if (length.ok()) children = *length;
         break;
-      case CborType::kMap:
-        if (auto n = take(map()); n.ok()) children = *n * 2;
+      }
+      case CborType::kMap: {
+        const auto length = map();
+        status = outcome(length);
+        if (length.ok()) children = *length * 2;
         break;
+      }
     }
     if (!status.ok()) return fail(status.error());
     if (children > 0) {

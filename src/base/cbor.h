@@ -1,9 +1,10 @@
 // CBOR (RFC 8949), the encoding of everything that Lander signs, sends or stores as a structure.
 //
-// The writer emits deterministic encoding (RFC 8949 §4.2.1): shortest integers and lengths, definite
-// lengths; the caller writes map keys in ascending order of their encoded bytes. The reader accepts only what the writer
-// can emit, so one value has one form: a signature over bytes is a signature over the value.
-// Neither allocates per item beyond the output itself. Not thread-safe; one object per thread.
+// The writer emits deterministic encoding (RFC 8949 §4.2.1): shortest integers and lengths,
+// definite lengths; the caller writes map keys in ascending order of their encoded bytes. The
+// reader accepts only what the writer can emit, so one value has one form: a signature over bytes
+// is a signature over the value. Neither allocates per item beyond the output itself. Not
+// thread-safe; one object per thread.
 #pragma once
 
 #include <cstdint>
@@ -35,7 +36,18 @@ class CborWriter {
   Bytes out_;
 };
 
-enum class CborType { kUnsigned, kNegative, kBytes, kText, kArray, kMap, kTag, kBoolean, kNull, kReal };
+enum class CborType {
+  kUnsigned,
+  kNegative,
+  kBytes,
+  kText,
+  kArray,
+  kMap,
+  kTag,
+  kBoolean,
+  kNull,
+  kReal
+};
 
 // A cursor over one buffer that it borrows. Every read either advances past one head or item, or
 // returns kCorrupt with the byte offset and what was expected, leaving the cursor where it was.
@@ -58,8 +70,8 @@ class CborReader {
   Result<std::uint64_t> array();    // number of items, at most the bytes that remain
   Result<std::uint64_t> map();      // number of pairs, at most half the bytes that remain
   Result<std::uint64_t> tag();
-  Result<ByteView> skip();          // one whole item (nesting at most 32 deep), as its encoded bytes
-  Status end() const;               // kCorrupt when bytes remain
+  Result<ByteView> skip();  // one whole item (nesting at most 32 deep), as its encoded bytes
+  Status end() const;       // kCorrupt when bytes remain
 
  private:
   Result<std::uint64_t> head(std::uint8_t major, const char* expected);

@@ -1,5 +1,6 @@
-// LANDER_CHECK states an invariant of our own code. It stays on in release builds: a broken invariant
-// aborts with its place rather than going on with wrong data. Never use it on input from outside.
+// LANDER_CHECK states an invariant of our own code. It stays on in release builds: a broken
+// invariant aborts with its place rather than going on with wrong data. Never use it on input from
+// outside.
 #pragma once
 
 namespace lander::base {
@@ -8,8 +9,8 @@ namespace lander::base {
 
 }  // namespace lander::base
 
-#define LANDER_CHECK(condition)                                       \
-  do {                                                                \
-    if (!(condition)) [[unlikely]]                                    \
-      ::lander::base::check_failed(#condition, __FILE__, __LINE__);   \
+#define LANDER_CHECK(condition)                                     \
+  do {                                                              \
+    if (!(condition)) [[unlikely]]                                  \
+      ::lander::base::check_failed(#condition, __FILE__, __LINE__); \
   } while (0)

@@ -1,8 +1,10 @@
-// How a function of ours fails: it returns an Error, once, to the caller who can do something about it.
+// How a function of ours fails: it returns an Error, once, to the caller who can do something about
+// it.
 //
 // No exception crosses a module's edge: an adapter catches what its third-party library throws and
 // returns an Error. An error is either returned or handled (logged, reported, retried), never both.
-// The message says what failed, on what, and what was expected; callers add context as it travels up.
+// The message says what failed, on what, and what was expected; callers add context as it travels
+// up.
 #pragma once
 
 #include <optional>
@@ -56,8 +58,10 @@ class [[nodiscard]] Result {
  public:
   using value_type = T;
 
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT: implicit by design
-  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: implicit by design
+  Result(T value)
+      : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit by design
+  Result(Error error)
+      : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: implicit by design
 
   bool ok() const { return state_.index() == 0; }
   explicit operator bool() const { return ok(); }
@@ -114,15 +118,15 @@ using Status = Result<void>;
 #define LANDER_CONCAT(a, b) LANDER_CONCAT_(a, b)
 
 // LANDER_TRY(expr): returns expr's error from this function, if it has one.
-#define LANDER_TRY(...)                                   \
-  do {                                                    \
-    if (auto lander_status = (__VA_ARGS__); !lander_status.ok()) \
-      return lander_status.error();                       \
+#define LANDER_TRY(...)                                                                        \
+  do {                                                                                         \
+    if (auto lander_status = (__VA_ARGS__); !lander_status.ok()) return lander_status.error(); \
   } while (0)
 
 // LANDER_ASSIGN(auto x, expr): x = expr's value, or returns its error.
-#define LANDER_ASSIGN(lhs, ...) LANDER_ASSIGN_(LANDER_CONCAT(lander_result_, __LINE__), lhs, __VA_ARGS__)
-#define LANDER_ASSIGN_(tmp, lhs, ...)     \
-  auto tmp = (__VA_ARGS__);               \
-  if (!tmp.ok()) return tmp.error();      \
+#define LANDER_ASSIGN(lhs, ...) \
+  LANDER_ASSIGN_(LANDER_CONCAT(lander_result_, __LINE__), lhs, __VA_ARGS__)
+#define LANDER_ASSIGN_(tmp, lhs, ...) \
+  auto tmp = (__VA_ARGS__);           \
+  if (!tmp.ok()) return tmp.error();  \
   lhs = std::move(tmp).value()

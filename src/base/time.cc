@@ -43,8 +43,8 @@ struct Unit {
   std::string_view name;
   DurationUs us;
 };
-constexpr Unit kUnits[] = {{"d", kDay}, {"h", kHour}, {"m", kMinute}, {"s", kSecond},
-                           {"ms", kMillisecond}, {"us", 1}};
+constexpr Unit kUnits[] = {{"d", kDay},    {"h", kHour},         {"m", kMinute},
+                           {"s", kSecond}, {"ms", kMillisecond}, {"us", 1}};
 
 }  // namespace
 
@@ -57,11 +57,10 @@ std::string to_rfc3339(TimeUs time) {
   const Civil c = civil_from_days(days);
   char buffer[64];
   const auto seconds = rest / kSecond;
-  int n = std::snprintf(buffer, sizeof buffer, "%04lld-%02u-%02uT%02lld:%02lld:%02lld",
-                        static_cast<long long>(c.year), c.month, c.day,
-                        static_cast<long long>(seconds / 3600),
-                        static_cast<long long>(seconds / 60 % 60),
-                        static_cast<long long>(seconds % 60));
+  int n = std::snprintf(
+      buffer, sizeof buffer, "%04lld-%02u-%02uT%02lld:%02lld:%02lld",
+      static_cast<long long>(c.year), c.month, c.day, static_cast<long long>(seconds / 3600),
+      static_cast<long long>(seconds / 60 % 60), static_cast<long long>(seconds % 60));
   std::string out(buffer, static_cast<std::size_t>(n));
   if (const auto fraction = rest % kSecond; fraction != 0) {
     n = std::snprintf(buffer, sizeof buffer, ".%06lld", static_cast<long long>(fraction));
@@ -89,14 +88,14 @@ Result<TimeUs> parse_rfc3339(std::string_view text) {
     return true;
   };
   auto literal = [&](char c) { return at < text.size() && text[at] == c && ++at; };
-  unsigned year, month, day, hour, minute, second;
+  unsigned year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
   if (!digits(4, year) || !literal('-') || !digits(2, month) || !literal('-') || !digits(2, day)) {
     return bad("a date YYYY-MM-DD");
   }
-  if (month < 1 || month > 12 || day < 1 || day > days_in_month(year, month)) return bad("a day that exists");
+  if (month < 1 || month > 12 || day < 1 || day > days_in_month(year, month))
+    return bad("a day that exists");
   if (!literal('T') && !literal('t') && !literal(' ')) return bad("'T'");
   if (!digits(2, hour) || !literal(':') || !digits(2, minute)) return bad("a time HH:MM:SS");
-  second = 0;
   if (literal(':') && !digits(2, second)) return bad("seconds");
   if (hour > 23 || minute > 59 || second > 60) return bad("a time of day that exists");
   std::int64_t fraction = 0;
@@ -113,7 +112,7 @@ Result<TimeUs> parse_rfc3339(std::string_view text) {
   std::int64_t offset_minutes = 0;
   if (at < text.size() && (text[at] == '+' || text[at] == '-')) {
     const int sign = text[at++] == '-' ? -1 : 1;
-    unsigned oh, om = 0;
+    unsigned oh = 0, om = 0;
     if (!digits(2, oh)) return bad("an offset +HH:MM");
     literal(':');
     if (at < text.size() && !digits(2, om)) return bad("an offset +HH:MM");
@@ -124,7 +123,8 @@ Result<TimeUs> parse_rfc3339(std::string_view text) {
   }
   if (at != text.size()) return bad("the end");
   const std::int64_t days = days_from_civil(year, month, day);
-  return days * kDay + (hour * 3600LL + minute * 60 + second - offset_minutes * 60) * kSecond + fraction;
+  return days * kDay + (hour * 3600LL + minute * 60 + second - offset_minutes * 60) * kSecond +
+         fraction;
 }
 
 Result<DurationUs> parse_duration(std::string_view text) {
@@ -138,8 +138,9 @@ Result<DurationUs> parse_duration(std::string_view text) {
       if (us <= 9.0e17) return static_cast<DurationUs>(us + 0.5);
     }
   }
-  return Error(Code::kInvalid, "duration \"" + std::string(text.substr(0, 64)) +
-                                   "\": expected a number and one of us, ms, s, m, h, d (like 10s)");
+  return Error(Code::kInvalid,
+               "duration \"" + std::string(text.substr(0, 64)) +
+                   "\": expected a number and one of us, ms, s, m, h, d (like 10s)");
 }
 
 std::string to_text(DurationUs duration) {

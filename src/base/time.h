@@ -22,10 +22,12 @@ inline constexpr DurationUs kDay = 24 * kHour;
 // "2026-11-22T00:13:07.250000Z": always UTC; the fraction is left out when zero.
 std::string to_rfc3339(TimeUs time);
 // Accepts an offset, "T" or a blank between date and time, 0-9 digits of fraction (beyond µs cut).
-// Text without an offset is UTC: recorded files rarely say, and a guess must not depend on the machine.
+// Text without an offset is UTC: recorded files rarely say, and a guess must not depend on the
+// machine.
 Result<TimeUs> parse_rfc3339(std::string_view text);
 
-// "250ms", "10s", "5m", "24h", "30d": a non-negative number and one unit. For configuration and flags.
+// "250ms", "10s", "5m", "24h", "30d": a non-negative number and one unit. For configuration and
+// flags.
 Result<DurationUs> parse_duration(std::string_view text);
 std::string to_text(DurationUs duration);  // the largest unit that divides it: "90s", "24h"
 

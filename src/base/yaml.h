@@ -2,8 +2,8 @@
 //
 // A Yaml is a handle into a parsed document (the document lives as long as any handle). Fields that
 // are never asked for are reported by finish() as unknown keys, with the nearest known name. The
-// reader collects errors in the document instead of returning at the first: a person wants them all.
-// Duplicate keys, anchors/aliases, and documents over 1 MiB or 64 levels are refused.
+// reader collects errors in the document instead of returning at the first: a person wants them
+// all. Duplicate keys, anchors/aliases, and documents over 1 MiB or 64 levels are refused.
 #pragma once
 
 #include <cstdint>
@@ -44,7 +44,8 @@ class Yaml {
   // Scalars; on a mistake the default is returned and the mistake recorded.
   std::string text(std::string_view fallback = "");
   double number(double fallback = 0, double least = -1e308, double most = 1e308);
-  std::int64_t integer(std::int64_t fallback = 0, std::int64_t least = INT64_MIN, std::int64_t most = INT64_MAX);
+  std::int64_t integer(std::int64_t fallback = 0, std::int64_t least = INT64_MIN,
+                       std::int64_t most = INT64_MAX);
   bool boolean(bool fallback = false);
   std::int64_t duration_us(std::int64_t fallback = 0);
   // One of the names; returns its index. The mistake lists what is allowed.

@@ -46,7 +46,9 @@ class Statement {
  private:
   friend class Database;
   explicit Statement(sqlite3_stmt* handle) : handle_(handle) {}
+  Statement& bound(int result);
   sqlite3_stmt* handle_ = nullptr;
+  int bind_result_ = 0;  // the first bind that failed (too large, no memory): step() returns it
 };
 
 class Database {
@@ -57,7 +59,8 @@ class Database {
     int cache_kib = 2048;  // page cache, bounded
     int busy_timeout_ms = 5000;
   };
-  // Opens or creates; WAL, synchronous=FULL, foreign keys on.
+  // Opens or creates; WAL, synchronous=FULL, foreign keys on. A VFS without shared memory gets
+  // exclusive locking: then one connection a file.
   static base::Result<Database> open(const std::string& path, const Options& options);
   Database(Database&&) noexcept;
   Database& operator=(Database&&) noexcept;
@@ -70,6 +73,8 @@ class Database {
 
  private:
   explicit Database(sqlite3* handle) : handle_(handle) {}
+  base::Status configure(const Options& options);
+  base::Result<std::string> set_wal();
   sqlite3* handle_ = nullptr;
 };
 
