@@ -17,15 +17,15 @@
 #include "link/link.h"
 #include "os/clock.h"
 #include "os/files.h"
+#include "os/random.h"
 
 namespace lander::lake {
 
+// Where items come from. (tenant, site, epoch, item.lane, item.number) is stored once for ever.
 struct Origin {
-  std::string tenant, site;
+  std::string tenant, site;  // sensing::valid_id()
   std::uint64_t epoch = 0;
-  std::uint8_t lane = 0;
-  std::uint64_t number = 0;  // (tenant, site, epoch, lane, number) is stored once for ever
-  base::TimeUs received = 0;
+  base::TimeUs received = 0;  // UTC, by the hub's clock
 };
 
 class Lake {
@@ -33,8 +33,10 @@ class Lake {
   struct Options {
     std::string folder;   // <folder>/<tenant>/<table>/_delta_log/..., <folder>/journal.db
     std::string vfs;      // for the journal
-    os::Clock* clock = nullptr;
-    std::uint64_t memory_limit_mb = 512;
+    os::Clock* clock = nullptr;    // null: the system's, as for the next two
+    os::Files* files = nullptr;    // a real file system: DuckDB writes and reads there, too
+    os::Random* random = nullptr;  // names of tables and of this journal
+    std::uint64_t memory_limit_mb = 512;  // DuckDB's, which is opened at the first flush() or series()
   };
   static base::Result<std::unique_ptr<Lake>> open(const Options& options);
   virtual ~Lake() = default;
