@@ -1,6 +1,7 @@
 // A model package: what was learned, from what, and how good it is; and the detector that runs it.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -10,6 +11,8 @@
 #include "base/time.h"
 
 namespace lander::model {
+
+inline constexpr std::size_t kMaxModelBytes = 16 << 20;
 
 struct Input {
   std::string datastream;
@@ -25,14 +28,14 @@ struct Metric {
 
 // W3C PROV: what this model was generated from.
 struct Lineage {
-  std::string parent;        // digest of the model it replaces; empty: none
-  std::string method;        // "t2q"
+  std::string parent;  // digest of the model it replaces; empty: none
+  std::string method;  // "t2q"
   std::string asset;
   base::TimeUs created = 0, trained_from = 0, trained_to = 0;
   std::int64_t rows = 0, rows_left_out = 0;
   std::string labels_digest;  // SHA-256 over the annotations that shaped the training set
   std::vector<Metric> metrics;
-  std::string trained_by;     // "site:pump-7 user:anna"
+  std::string trained_by;  // "site:pump-7 user:anna"
 };
 
 struct Model {
@@ -56,8 +59,8 @@ struct Score {
   std::vector<double> expected;  // one an input, in its unit: what the model expected
 };
 
-// Runs one model. Not thread-safe; no allocation in steady state. Everything is validated when it is
-// made: score() cannot fail (TFLM: validate in prepare, evaluation is near-free).
+// Runs one model. Not thread-safe; no allocation in steady state. Everything is validated when it
+// is made: score() cannot fail (TFLM: validate in prepare, evaluation is near-free).
 class Detector {
  public:
   virtual ~Detector() = default;

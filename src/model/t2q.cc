@@ -1,0 +1,214 @@
+#include "model/t2q.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "base/check.h"
+
+namespace lander::model {
+namespace {
+
+// A sum of squares cannot be kept within rounding by two orders of additions, nor needs it.
+constexpr double kOrthonormal = 1e-6;
+
+bool within(double value, double least, double most) {
+  return std::isfinite(value) && value >= least && value <= most;
+}
+
+base::Error wrong(const std::string& what) {
+  return base::Error(base::Code::kInvalid, "t2q parameters: " + what);
+}
+
+base::Status validate_vectors(const T2q& p) {
+  const std::size_t n = p.inputs();
+  for (const double v : p.vectors) {
+    if (!within(v, -1.000001, 1.000001)) return wrong("an eigenvector is out of range");
+  }
+  for (std::size_t a = 0; a < n; ++a) {
+    for (std::size_t b = a; b < n; ++b) {
+      double dot = 0;
+      for (std::size_t i = 0; i < n; ++i) dot += p.vectors[a * n + i] * p.vectors[b * n + i];
+      if (std::abs(dot - (a == b ? 1 : 0)) > kOrthonormal) {
+        return wrong("eigenvectors " + std::to_string(a) + " and " + std::to_string(b) +
+                     " are not orthonormal");
+      }
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+base::Status validate(const T2q& p) {
+  const std::size_t n = p.inputs();
+  if (n < 1 || n > kMaxInputs) return wrong("1 to 256 inputs, not " + std::to_string(n));
+  if (p.scale.size() != n || p.variances.size() != n || p.frozen_frames.size() != n ||
+      p.vectors.size() != n * n) {
+    return wrong("sizes differ from the number of inputs");
+  }
+  if (p.kept < 1 || p.kept > n) return wrong("kept components must be 1 to the number of inputs");
+  if (!within(p.smoothing, 1e-6, 1)) return wrong("smoothing must be in (0, 1]");
+  if (!within(p.t2_limit, 1e-9, 1e12) || !within(p.q_limit, 1e-9, 1e12)) {
+    return wrong("a limit is out of range");
+  }
+  for (std::size_t i = 0; i < n; ++i) {
+    const std::string at = " of input " + std::to_string(i);
+    if (!within(p.centre[i], -1e15, 1e15)) return wrong("centre" + at);
+    if (!within(p.scale[i], 1e-15, 1e15)) return wrong("scale" + at);
+    if (!within(p.frozen_frames[i], 0, 1e9)) return wrong("frozen_frames" + at);
+    if (!within(p.variances[i], 1e-9, 1e12)) return wrong("variance" + at);
+  }
+  return validate_vectors(p);
+}
+
+T2qDetector::T2qDetector(T2q parameters) : parameters_(std::move(parameters)) {
+  LANDER_CHECK(validate(parameters_).ok());
+  const std::size_t n = inputs();
+  phi_.assign(n * n, 0);
+  for (std::size_t j = 0; j < n; ++j) {
+    const double* v = &parameters_.vectors[j * n];
+    const double weight = 1 / (parameters_.variances[j] * parameters_.t2_limit) +
+                          (j >= parameters_.kept ? 1 / parameters_.q_limit : 0);
+    for (std::size_t a = 0; a < n; ++a) {
+      for (std::size_t b = 0; b < n; ++b) phi_[a * n + b] += v[a] * v[b] * weight;
+    }
+  }
+  z_.resize(n);
+  gradient_.resize(n);
+  missing_.resize(n);
+  factored_for_.resize(n);
+  gaps_.resize(n);
+  cholesky_.resize((n / 2 + 1) * (n / 2 + 1));
+  solution_.resize(n);
+  score_.shares.resize(n);
+  score_.expected.resize(n);
+  reset();
+}
+
+void T2qDetector::reset() {
+  const std::size_t n = inputs();
+  smoothed_.assign(n, 0);
+  last_.assign(n, std::numeric_limits<double>::quiet_NaN());
+  run_.assign(n, 0);
+  t2_ = q_ = 0;
+}
+
+// Returns whether enough is present. An input that is missing keeps its run: silence is not change.
+bool T2qDetector::standardise(std::span<const double> frame) {
+  gap_count_ = 0;
+  for (std::size_t i = 0; i < frame.size(); ++i) {
+    const double x = frame[i];
+    missing_[i] = !std::isfinite(x);
+    if (missing_[i]) {
+      gaps_[gap_count_++] = static_cast<std::uint32_t>(i);
+      continue;
+    }
+    run_[i] = x == last_[i] ? run_[i] + 1 : 1;
+    last_[i] = x;
+    z_[i] = std::clamp((x - parameters_.centre[i]) / parameters_.scale[i], -kClip, kClip);
+  }
+  return 2 * (frame.size() - gap_count_) >= frame.size();
+}
+
+// Cholesky of Φ over the missing inputs; kept until the set of missing inputs changes.
+void T2qDetector::factor_missing() {
+  if (factored_count_ == gap_count_ && factored_for_ == missing_) return;
+  const std::size_t n = inputs(), m = gap_count_;
+  for (std::size_t a = 0; a < m; ++a) {
+    for (std::size_t b = 0; b <= a; ++b) {
+      double sum = phi_[gaps_[a] * n + gaps_[b]];
+      for (std::size_t k = 0; k < b; ++k) sum -= cholesky_[a * m + k] * cholesky_[b * m + k];
+      if (a == b) {
+        cholesky_[a * m + a] = std::sqrt(std::max(sum, 1e-300));
+      } else {
+        cholesky_[a * m + b] = sum / cholesky_[b * m + b];
+      }
+    }
+  }
+  std::copy(missing_.begin(), missing_.end(), factored_for_.begin());
+  factored_count_ = m;
+}
+
+// The missing z that minimise zᵀΦz given the present: Φ_mm z_m = -Φ_mo z_o. Under a Gaussian with
+// precision Φ that is their conditional expectation.
+void T2qDetector::impute() {
+  if (gap_count_ == 0) return;
+  factor_missing();
+  const std::size_t n = inputs(), m = gap_count_;
+  for (std::size_t a = 0; a < m; ++a) {
+    double sum = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      if (!missing_[i]) sum -= phi_[gaps_[a] * n + i] * z_[i];
+    }
+    for (std::size_t k = 0; k < a; ++k) sum -= cholesky_[a * m + k] * solution_[k];
+    solution_[a] = sum / cholesky_[a * m + a];
+  }
+  for (std::size_t a = m; a-- > 0;) {
+    for (std::size_t k = a + 1; k < m; ++k) solution_[a] -= cholesky_[k * m + a] * solution_[k];
+    solution_[a] /= cholesky_[a * m + a];
+    z_[gaps_[a]] = std::clamp(solution_[a], -kClip, kClip);
+  }
+}
+
+void T2qDetector::explain() {
+  const std::size_t n = inputs();
+  double total = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    double sum = 0;
+    for (std::size_t k = 0; k < n; ++k) sum += phi_[i * n + k] * smoothed_[k];
+    const double correction = sum / phi_[i * n + i];
+    score_.expected[i] = parameters_.centre[i] + parameters_.scale[i] * (smoothed_[i] - correction);
+    score_.shares[i] = missing_[i] ? 0 : sum * correction;
+    total += score_.shares[i];
+  }
+  for (double& share : score_.shares) share = total > 0 ? share / total : 0;
+}
+
+// A frozen sensor may stay within all that correlation allows; that it stands still is the sign.
+void T2qDetector::consider_frozen() {
+  double worst = 0, frozen = 0;
+  for (std::size_t i = 0; i < inputs(); ++i) {
+    if (missing_[i] || parameters_.frozen_frames[i] == 0) continue;
+    const double ratio = run_[i] / parameters_.frozen_frames[i];
+    if (ratio >= 1) ++frozen;
+    worst = std::max(worst, ratio);
+  }
+  worst = std::min(worst, kFrozenMost);
+  if (frozen == 0 || worst <= score_.score) return;
+  score_.score = worst;
+  for (std::size_t i = 0; i < inputs(); ++i) {
+    const double limit = parameters_.frozen_frames[i];
+    score_.shares[i] = !missing_[i] && limit > 0 && run_[i] >= limit ? 1 / frozen : 0;
+  }
+}
+
+const Score& T2qDetector::score(std::span<const double> frame) {
+  LANDER_CHECK(frame.size() == inputs());
+  const std::size_t n = inputs();
+  score_.valid = standardise(frame);
+  if (!score_.valid) {
+    score_.score = 0;
+    std::fill(score_.shares.begin(), score_.shares.end(), 0.0);
+    std::copy(parameters_.centre.begin(), parameters_.centre.end(), score_.expected.begin());
+    return score_;
+  }
+  impute();
+  for (std::size_t i = 0; i < n; ++i) {
+    smoothed_[i] += parameters_.smoothing * (z_[i] - smoothed_[i]);
+  }
+  t2_ = q_ = 0;
+  for (std::size_t j = 0; j < n; ++j) {
+    const double* v = &parameters_.vectors[j * n];
+    double t = 0;
+    for (std::size_t i = 0; i < n; ++i) t += v[i] * smoothed_[i];
+    t2_ += t * t / parameters_.variances[j];
+    if (j >= parameters_.kept) q_ += t * t;
+  }
+  score_.score = std::sqrt(std::max(t2_ / parameters_.t2_limit, q_ / parameters_.q_limit));
+  explain();
+  consider_frozen();
+  return score_;
+}
+
+}  // namespace lander::model
