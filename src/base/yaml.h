@@ -60,6 +60,14 @@ class Yaml {
  private:
   struct Document;
   struct Node;
+  class Builder;
+  Yaml(std::shared_ptr<Document> document, std::shared_ptr<Node> node);
+  Yaml absent() const;
+  Yaml child(std::string_view key) const;
+  bool expect_map() const;
+  // The text of a scalar; nothing, and a mistake, when the node is something else.
+  std::optional<std::string_view> scalar(const char* expected) const;
+  void mistake_here(std::string message) const;
   std::shared_ptr<Document> document_;
   std::shared_ptr<Node> node_;
 };
