@@ -1,0 +1,214 @@
+#include "alert/alert.h"
+#include "base/cbor.h"
+
+namespace lander::alert {
+namespace {
+
+constexpr std::uint64_t kFormat = 1;
+constexpr std::size_t kMaxIdBytes = 64;
+constexpr std::size_t kMaxNameBytes = 256;
+constexpr std::size_t kMaxTextBytes = 4096;
+constexpr base::TimeUs kLatest = 253'402'300'799 * base::kSecond;  // 9999-12-31T23:59:59Z
+
+base::Error invalid(const Event& event, const std::string& what) {
+  return {base::Code::kInvalid, "alert event \"" + event.id.substr(0, kMaxIdBytes) + "\": " + what};
+}
+
+bool in_time(base::TimeUs time) { return time >= -kLatest && time <= kLatest; }
+
+base::Status validate_info(const Event& event) {
+  const Info& info = *event.info;
+  if (info.asset.empty() || info.title.empty() || info.rule.empty()) {
+    return invalid(event, "a raise needs an asset, a title and a rule");
+  }
+  if (info.severity > Severity::kCritical) return invalid(event, "unknown severity");
+  bool fits = info.asset.size() <= kMaxNameBytes && info.title.size() <= kMaxNameBytes &&
+              info.rule.size() <= kMaxNameBytes && info.model.size() <= kMaxNameBytes &&
+              info.detail.size() <= kMaxTextBytes && info.causes.size() <= kMaxCauses &&
+              info.evidence.series.size() <= kMaxSeries && in_time(info.evidence.from) &&
+              in_time(info.evidence.to);
+  for (const Cause& cause : info.causes) {
+    fits = fits && cause.datastream.size() <= kMaxNameBytes && cause.unit.size() <= kMaxNameBytes;
+  }
+  for (const auto& [datastream, points] : info.evidence.series) {
+    fits = fits && datastream.size() <= kMaxNameBytes && points.size() <= kMaxPoints;
+    for (const Point& point : points) fits = fits && in_time(point.time);
+  }
+  if (!fits) return invalid(event, "a text, list or time of the raise is beyond its bounds");
+  return {};
+}
+
+void put(base::CborWriter& out, const Info& info) {
+  out.array(9).text(info.asset).text(info.title).text(info.detail);
+  out.unsigned_integer(static_cast<std::uint64_t>(info.severity));
+  out.text(info.rule).text(info.model).real(info.score);
+  out.array(info.causes.size());
+  for (const Cause& cause : info.causes) {
+    out.array(5).text(cause.datastream).real(cause.share).real(cause.value).real(cause.expected);
+    out.text(cause.unit);
+  }
+  const Evidence& evidence = info.evidence;
+  out.array(3).integer(evidence.from).integer(evidence.to).array(evidence.series.size());
+  for (const auto& [datastream, points] : evidence.series) {
+    out.array(2).text(datastream).array(2 * points.size());
+    for (const Point& point : points) out.integer(point.time - evidence.from).real(point.value);
+  }
+}
+
+base::Status expect_array(base::CborReader& in, std::uint64_t length, const char* what) {
+  LANDER_ASSIGN(const std::uint64_t found, in.array());
+  if (found == length) return {};
+  return base::Error(base::Code::kCorrupt, std::string(what) + " before byte " +
+                                               std::to_string(in.offset()) + ": expected " +
+                                               std::to_string(length) + " fields, found " +
+                                               std::to_string(found));
+}
+
+base::Result<std::string> read_text(base::CborReader& in) {
+  LANDER_ASSIGN(const std::string_view text, in.text());
+  return std::string(text);
+}
+
+base::Result<Cause> read_cause(base::CborReader& in) {
+  Cause cause;
+  LANDER_TRY(expect_array(in, 5, "cause"));
+  LANDER_ASSIGN(cause.datastream, read_text(in));
+  LANDER_ASSIGN(cause.share, in.real());
+  LANDER_ASSIGN(cause.value, in.real());
+  LANDER_ASSIGN(cause.expected, in.real());
+  LANDER_ASSIGN(cause.unit, read_text(in));
+  return cause;
+}
+
+base::Result<Evidence> read_evidence(base::CborReader& in) {
+  Evidence evidence;
+  LANDER_TRY(expect_array(in, 3, "evidence"));
+  LANDER_ASSIGN(evidence.from, in.integer());
+  LANDER_ASSIGN(evidence.to, in.integer());
+  LANDER_ASSIGN(const std::uint64_t series, in.array());
+  for (std::uint64_t i = 0; i < series; ++i) {
+    LANDER_TRY(expect_array(in, 2, "series of evidence"));
+    LANDER_ASSIGN(std::string datastream, read_text(in));
+    LANDER_ASSIGN(const std::uint64_t numbers, in.array());
+    if (numbers % 2 != 0 || numbers > 2 * kMaxPoints) {
+      return base::Error(base::Code::kCorrupt, "series of evidence before byte " +
+                                                   std::to_string(in.offset()) +
+                                                   ": expected at most 120 pairs");
+    }
+    std::vector<Point> points;
+    for (std::uint64_t k = 0; k < numbers; k += 2) {
+      Point point{};
+      LANDER_ASSIGN(const std::int64_t after, in.integer());
+      LANDER_ASSIGN(point.value, in.real());
+      if (__builtin_add_overflow(evidence.from, after, &point.time)) {
+        return base::Error(base::Code::kCorrupt, "a time of the evidence overflows");
+      }
+      points.push_back(point);
+    }
+    evidence.series.emplace_back(std::move(datastream), std::move(points));
+  }
+  return evidence;
+}
+
+base::Result<Info> read_info(base::CborReader& in) {
+  Info info;
+  LANDER_TRY(expect_array(in, 9, "raise"));
+  LANDER_ASSIGN(info.asset, read_text(in));
+  LANDER_ASSIGN(info.title, read_text(in));
+  LANDER_ASSIGN(info.detail, read_text(in));
+  LANDER_ASSIGN(const std::uint64_t severity, in.unsigned_integer());
+  if (severity > static_cast<std::uint64_t>(Severity::kCritical)) {
+    return base::Error(base::Code::kCorrupt, "unknown severity " + std::to_string(severity));
+  }
+  info.severity = static_cast<Severity>(severity);
+  LANDER_ASSIGN(info.rule, read_text(in));
+  LANDER_ASSIGN(info.model, read_text(in));
+  LANDER_ASSIGN(info.score, in.real());
+  LANDER_ASSIGN(const std::uint64_t causes, in.array());
+  for (std::uint64_t i = 0; i < causes; ++i) {
+    LANDER_ASSIGN(Cause cause, read_cause(in));
+    info.causes.push_back(std::move(cause));
+  }
+  LANDER_ASSIGN(info.evidence, read_evidence(in));
+  return info;
+}
+
+base::Result<Event> read_event(base::CborReader& in) {
+  Event event;
+  LANDER_TRY(expect_array(in, 9, "alert event"));
+  LANDER_ASSIGN(const std::uint64_t format, in.unsigned_integer());
+  if (format != kFormat) {
+    return base::Error(base::Code::kUnsupported, "alert event of format " + std::to_string(format) +
+                                                     "; this version reads 1");
+  }
+  LANDER_ASSIGN(event.id, read_text(in));
+  LANDER_ASSIGN(event.alert, read_text(in));
+  LANDER_ASSIGN(const std::uint64_t kind, in.unsigned_integer());
+  if (kind > static_cast<std::uint64_t>(EventKind::kInService)) {
+    return base::Error(base::Code::kCorrupt, "unknown kind of alert event " + std::to_string(kind));
+  }
+  event.kind = static_cast<EventKind>(kind);
+  LANDER_ASSIGN(event.time, in.integer());
+  LANDER_ASSIGN(event.actor, read_text(in));
+  LANDER_ASSIGN(event.comment, read_text(in));
+  LANDER_ASSIGN(event.until, in.integer());
+  LANDER_ASSIGN(const base::CborType next, in.peek());
+  if (next == base::CborType::kNull) {
+    LANDER_TRY(in.null());
+  } else {
+    LANDER_ASSIGN(event.info, read_info(in));
+  }
+  LANDER_TRY(in.end());
+  return event;
+}
+
+}  // namespace
+
+base::Status validate(const Event& event) {
+  if (event.id.empty() || event.id.size() > kMaxIdBytes || event.alert.empty() ||
+      event.alert.size() > kMaxIdBytes) {
+    return invalid(event, "the ids of event and alert have 1 to 64 bytes");
+  }
+  if (event.kind > EventKind::kInService) return invalid(event, "unknown kind");
+  if (event.actor.empty() || event.actor.size() > kMaxNameBytes) {
+    return invalid(event, "expected who did it (\"site\", \"user:anna@site\")");
+  }
+  if (event.comment.size() > kMaxTextBytes)
+    return invalid(event, "a comment has at most 4096 bytes");
+  if (!in_time(event.time)) return invalid(event, "its time is not within the years to 9999");
+  if ((event.kind == EventKind::kRaise) != event.info.has_value()) {
+    return invalid(event, "what was seen belongs to a raise, and only there");
+  }
+  if (event.kind == EventKind::kShelve) {
+    if (event.until <= event.time || event.until - event.time > kMaxShelve) {
+      return invalid(event, "expected an end of the shelving after now and within 30 days");
+    }
+  } else if (event.until != 0) {
+    return invalid(event, "only a shelve has an end");
+  }
+  if (event.info) LANDER_TRY(validate_info(event));
+  return {};
+}
+
+base::Bytes encode(const Event& event) {
+  base::CborWriter out;
+  out.array(9).unsigned_integer(kFormat).text(event.id).text(event.alert);
+  out.unsigned_integer(static_cast<std::uint64_t>(event.kind)).integer(event.time);
+  out.text(event.actor).text(event.comment).integer(event.until);
+  if (event.info) {
+    put(out, *event.info);
+  } else {
+    out.null();
+  }
+  return out.take();
+}
+
+base::Result<Event> decode_event(base::ByteView bytes) {
+  base::CborReader in(bytes);
+  auto event = read_event(in);
+  if (!event.ok()) return event.error().context("alert event");
+  LANDER_TRY(validate(*event));
+  return event;
+}
+
+}  // namespace lander::alert
