@@ -20,13 +20,16 @@ class Sha256 {  // incremental
  public:
   Sha256();
   ~Sha256();
+  Sha256(const Sha256&) = delete;
+  Sha256& operator=(const Sha256&) = delete;
   void update(base::ByteView data);
-  Digest finish();
+  Digest finish();  // and starts afresh
  private:
   void* context_;
 };
 bool equal_in_constant_time(base::ByteView a, base::ByteView b);
-// scrypt (RFC 7914), N=2^15 r=8 p=1 with a random salt: "scrypt$15$8$1$salt$hash".
+// scrypt (RFC 7914), N=2^15 r=8 p=1 with a random salt: "scrypt$15$8$1$salt$hash" (base64url). Takes
+// 32 MiB and some 80 ms; `password` has at most 1024 bytes.
 std::string hash_password(std::string_view password, base::ByteView salt16);
 bool verify_password(std::string_view password, std::string_view hashed);
 
