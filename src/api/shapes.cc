@@ -126,6 +126,20 @@ Json component(const twin::Component& c) {
           {"reason", c.reason},   {"since", time(c.since)}};
 }
 
+std::string describe(const twin::Action& action) {
+  switch (action.kind) {
+    case twin::ActionKind::kStopSource: return "stop " + action.id;
+    case twin::ActionKind::kStartSource: return "start " + action.id;
+    case twin::ActionKind::kDeclare: return "declare " + action.id;
+    case twin::ActionKind::kRetire: return "retire " + action.id;
+    case twin::ActionKind::kInstallApp: return "install " + action.id;
+    case twin::ActionKind::kRemoveApp: return "remove " + action.id;
+    case twin::ActionKind::kSetWebhook: return "set " + action.id;
+    case twin::ActionKind::kSetCommitInterval: return "set " + action.id;
+  }
+  return action.id;
+}
+
 Json twin(const twin::Desired& desired, const twin::Reported& reported) {
   Json components = Json::array();
   bool in_sync = desired.revision == reported.desired_revision;

@@ -32,6 +32,8 @@ Json alert(const alert::Alert& alert, std::string_view site, base::TimeUs now);
 Json alert_in_detail(const alert::Alert& alert, const std::vector<alert::Event>& events,
                      std::string_view site, base::TimeUs now);
 Json component(const twin::Component& component);
+// "declare datastream/p1": what a revision changes, for people.
+std::string describe(const twin::Action& action);
 Json twin(const twin::Desired& desired, const twin::Reported& reported);
 Json model(const model::Model& model, std::string_view digest);
 Json readiness(const learn::Readiness& readiness);

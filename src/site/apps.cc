@@ -1,0 +1,322 @@
+#include "site/apps.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "crypto/crypto.h"
+#include "os/log.h"
+
+namespace lander::site {
+namespace {
+
+std::string piece_key(const std::string& digest, std::uint64_t offset) {
+  char text[24];
+  std::snprintf(text, sizeof text, "/%016llu", static_cast<unsigned long long>(offset));
+  return digest + text;
+}
+
+std::string short_digest(const std::string& digest) { return "sha256:" + digest.substr(0, 12); }
+
+bool sha256_name(const std::string& text) {
+  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+}  // namespace
+
+base::Status Apps::load(std::optional<trust::Document> trust) {
+  trust_ = std::move(trust);
+  LANDER_TRY(context_.files.make_folders(context_.folder + "/packages", 0700));
+  LANDER_ASSIGN(const auto pieces, context_.store.records(kBlobRecord));
+  for (const auto& record : pieces) {
+    auto piece = link::decode_blob(record.body);
+    if (!piece.ok()) return piece.error().context("blob piece " + record.key);
+    Arriving& arriving = arriving_[piece->digest];
+    arriving.held = std::max(arriving.held, piece->offset + piece->bytes.size());
+    arriving.total = piece->total;
+  }
+  LANDER_ASSIGN(const auto records, context_.store.records(kAppRecord));
+  for (const auto& record : records) {
+    auto state = twin::decode_app_state(record.body);
+    if (!state.ok()) return state.error().context("state of app " + record.key);
+    App& app = apps_[state->name];
+    app.state = std::move(*state);
+    app.wanted.name = app.state.name;
+    app.wanted.digest = app.state.wanted;
+  }
+  return {};
+}
+
+void Apps::set_trust(trust::Document trust) {
+  if (trust.version > trust_version()) trust_ = std::move(trust);
+}
+
+void Apps::want(const std::vector<twin::AppAssignment>& assignments) {
+  for (const auto& assignment : assignments) {
+    App& app = apps_[assignment.name];
+    const bool restarted = !app.state.name.empty() && app.wanted.version.empty();
+    const bool changed = app.wanted.digest != assignment.digest || app.state.wanted.empty();
+    app.wanted = assignment;
+    app.state.name = assignment.name;
+    if (restarted) event(app, {twin::AppEventKind::kRestarted, "", "", 0});
+    if (changed || restarted) event(app, {twin::AppEventKind::kWant, assignment.digest, "", 0});
+  }
+  for (auto& [name, app] : apps_) {
+    const bool wanted = std::any_of(assignments.begin(), assignments.end(),
+                                    [&](const auto& a) { return a.name == name; });
+    if (!wanted && !app.state.wanted.empty()) event(app, {twin::AppEventKind::kUnwant, "", "", 0});
+  }
+  std::erase_if(apps_, [&](const auto& entry) {
+    return entry.second.state.state == twin::UpdateState::kIdle && entry.second.state.running.empty();
+  });
+}
+
+void Apps::event(App& app, twin::AppEvent event) {
+  const twin::AppStep next = twin::step(app.state, event, context_.now());
+  app.state = next.state;
+  store::Batch batch;
+  const bool gone = app.state.state == twin::UpdateState::kIdle && app.state.running.empty();
+  batch.records.push_back({std::string(kAppRecord), app.state.name, gone ? base::Bytes() : twin::encode(app.state)});
+  if (auto committed = context_.store.commit(batch); !committed.ok()) {
+    // The state machine is idempotent: after a restart it repeats this step.
+    os::log_error("app", "state is not durable", {{"app", app.state.name}, {"error", committed.error().message()}});
+  }
+  act(app, next.action);
+}
+
+void Apps::act(App& app, twin::AppDo action) {
+  switch (action) {
+    case twin::AppDo::kNothing: return;
+    case twin::AppDo::kFetch: return fetch(app);
+    case twin::AppDo::kVerify: return verify(app);
+    case twin::AppDo::kStart: return start(app, app.state.wanted);
+    case twin::AppDo::kStartPrevious: return start(app, app.state.previous.empty() ? app.state.running : app.state.previous);
+    case twin::AppDo::kStop:
+      context_.shell.remove_pipeline(pipeline_id(app));
+      alarms_.end_all(pipeline_id(app), "the app was removed");
+      return;
+  }
+}
+
+void Apps::fetch(App& app) {
+  const std::string digest = app.state.wanted;
+  if (!sha256_name(digest)) {
+    return event(app, {twin::AppEventKind::kRefused, digest, "the package's digest is not a SHA-256", 0});
+  }
+  if (context_.files.exists(path(digest))) return event(app, {twin::AppEventKind::kArrived, digest, "", 0});
+  arriving_.try_emplace(digest);
+}
+
+void Apps::verify(App& app) {
+  const std::string digest = app.state.wanted;
+  if (auto prepared = prepare(app, digest); !prepared.ok()) {
+    os::log_warn("app", "package refused", {{"app", app.state.name}, {"reason", prepared.error().message()}});
+    return event(app, {twin::AppEventKind::kRefused, digest, prepared.error().message(), 0});
+  }
+  event(app, {twin::AppEventKind::kVerified, digest, "", 0});
+}
+
+base::Result<Apps::Prepared> Apps::prepare(const App& app, const std::string& digest) const {
+  if (!trust_) return base::Error(base::Code::kDenied, "this site trusts no signer yet: it is not enrolled");
+  LANDER_ASSIGN(const base::Bytes bytes, context_.files.read(path(digest), package::kMaxPackageBytes));
+  if (package::digest(bytes) != digest) {
+    return base::Error(base::Code::kCorrupt, "the package on disk is not " + short_digest(digest));
+  }
+  LANDER_ASSIGN(package::Package package, package::verify_and_open(bytes, *trust_));
+  if (package.manifest.name != app.state.name) {
+    return base::Error(base::Code::kInvalid, "the package is \"" + package.manifest.name + "\", not \"" + app.state.name + "\"");
+  }
+  LANDER_ASSIGN(base::Yaml yaml, base::Yaml::parse(package.manifest.yaml, "app.yaml"));
+  std::map<std::string, base::Bytes> files;
+  for (auto& file : package.files) files[file.name] = std::move(file.bytes);
+  LANDER_ASSIGN(const auto spec, stream::Spec::parse(std::move(yaml), files));
+
+  std::map<std::string, std::pair<sensing::SeriesKey, sensing::Datastream>> current;
+  for (auto& [key, datastream] : context_.store.datastreams()) current[datastream.id] = {key, std::move(datastream)};
+  std::vector<sensing::Datastream> datastreams;
+  for (const auto& [id, entry] : current) datastreams.push_back(entry.second);
+  LANDER_ASSIGN(const auto bindings, package::bind(package.manifest.ports, datastreams, app.wanted.pinned));
+  std::map<std::string, stream::BoundPort> ports;
+  Prepared out;
+  for (const auto& binding : bindings) {
+    const auto& [key, datastream] = current.at(binding.datastream);
+    stream::BoundPort port;
+    port.series = key;
+    port.datastream = datastream.id;
+    port.from_unit = datastream.unit;
+    port.asset = datastream.asset;
+    ports[binding.port] = port;
+    out.series.push_back(key);
+  }
+  LANDER_ASSIGN(auto pipeline, stream::Pipeline::make(spec, std::move(ports)));
+  out.pipeline = std::move(pipeline);
+  out.manifest = std::move(package.manifest);
+  return out;
+}
+
+void Apps::start(App& app, const std::string& digest) {
+  auto prepared = prepare(app, digest);
+  if (!prepared.ok()) {
+    return event(app, {twin::AppEventKind::kStartFailed, digest, prepared.error().message(), 0});
+  }
+  app.gate = prepared->manifest.health;
+  app.gate_started = context_.clock.monotonic_us();
+  app.running_version = prepared->manifest.version;
+  const std::string id = pipeline_id(app);
+  // What the version before had raised is not the new one's word: a new run confirms or ends it.
+  alarms_.started(id);
+  context_.shell.install_pipeline(id, prepared->pipeline, prepared->series);
+  os::log_info("app", "started", {{"app", app.state.name}, {"version", app.running_version}, {"digest", digest.substr(0, 12)}});
+  event(app, {twin::AppEventKind::kStarted, digest, "", context_.now() + app.gate.within});
+}
+
+void Apps::rebind() {
+  for (auto& [name, app] : apps_) {
+    const bool runs = app.state.state == twin::UpdateState::kRunning || app.state.state == twin::UpdateState::kGate ||
+                      app.state.state == twin::UpdateState::kFailed;
+    if (!runs || app.state.running.empty()) continue;
+    auto prepared = prepare(app, app.state.running);
+    if (!prepared.ok()) {
+      app.binding_error = prepared.error().message();
+      continue;
+    }
+    app.binding_error.clear();
+    app.running_version = prepared->manifest.version;
+    context_.shell.install_pipeline(pipeline_id(app), prepared->pipeline, prepared->series);
+  }
+}
+
+void Apps::tick() {
+  for (auto& [name, app] : apps_) {
+    if (app.state.state == twin::UpdateState::kGate) check_gate(app);
+  }
+}
+
+void Apps::check_gate(App& app) {
+  const std::string id = pipeline_id(app);
+  const std::string digest = app.state.running;
+  const auto raised = alarms_.raised_since_start(id);
+  if (raised > app.gate.max_alerts) {
+    return event(app, {twin::AppEventKind::kGateFailed, digest,
+                       "raised " + std::to_string(raised) + " alerts within its gate of " +
+                           base::to_text(app.gate.within) + ", allowed are " + std::to_string(app.gate.max_alerts), 0});
+  }
+  if (context_.clock.monotonic_us() - app.gate_started < app.gate.within) return;
+  const auto all = context_.shell.pipeline_health();
+  const auto at = all.find(id);
+  const stream::Health health = at == all.end() ? stream::Health{} : at->second.health;
+  std::string reason;
+  if (!health.error.empty()) {
+    reason = health.error;
+  } else if (health.evaluations < app.gate.min_evaluations) {
+    reason = "evaluated " + std::to_string(health.evaluations) + " times within its gate of " +
+             base::to_text(app.gate.within) + ", needed are " + std::to_string(app.gate.min_evaluations);
+  } else if (health.invalid_evaluations > app.gate.max_invalid) {
+    reason = std::to_string(health.invalid_evaluations) + " evaluations lacked an input, allowed are " +
+             std::to_string(app.gate.max_invalid);
+  }
+  if (reason.empty()) return event(app, {twin::AppEventKind::kGatePassed, digest, "", 0});
+  event(app, {twin::AppEventKind::kGateFailed, digest, reason, 0});
+}
+
+std::vector<link::Want> Apps::wants() const {
+  std::vector<link::Want> out;
+  for (const auto& [name, app] : apps_) {
+    if (app.state.state != twin::UpdateState::kFetching) continue;
+    const auto at = arriving_.find(app.state.wanted);
+    out.push_back({app.state.wanted, at == arriving_.end() ? 0 : at->second.held});
+  }
+  return out;
+}
+
+base::Result<store::Record> Apps::piece(const link::BlobPiece& piece) const {
+  const auto at = arriving_.find(piece.digest);
+  const std::uint64_t held = at == arriving_.end() ? 0 : at->second.held;
+  const auto wanted = wants();
+  if (std::none_of(wanted.begin(), wanted.end(), [&](const link::Want& w) { return w.digest == piece.digest; })) {
+    return base::Error(base::Code::kNotFound, "nobody waits for this blob");
+  }
+  if (piece.offset != held || piece.bytes.empty()) {
+    return base::Error(base::Code::kExists, "piece at " + std::to_string(piece.offset) + ", " + std::to_string(held) + " is next");
+  }
+  if (piece.total > package::kMaxPackageBytes || piece.offset + piece.bytes.size() > piece.total) {
+    return base::Error(base::Code::kExhausted, "the blob is larger than a package may be");
+  }
+  return store::Record{std::string(kBlobRecord), piece_key(piece.digest, piece.offset), link::encode_blob(piece)};
+}
+
+void Apps::accepted(const link::BlobPiece& piece) {
+  Arriving& arriving = arriving_[piece.digest];
+  if (piece.offset != arriving.held) return;
+  arriving.held += piece.bytes.size();
+  arriving.total = piece.total;
+  if (arriving.held < arriving.total) return;
+  const base::Status assembled = assemble(piece.digest, piece.total);
+  arriving_.erase(piece.digest);
+  for (auto& [name, app] : apps_) {
+    if (app.state.state != twin::UpdateState::kFetching || app.state.wanted != piece.digest) continue;
+    if (assembled.ok()) {
+      event(app, {twin::AppEventKind::kArrived, piece.digest, "", 0});
+    } else {
+      event(app, {twin::AppEventKind::kRefused, piece.digest, assembled.error().message(), 0});
+    }
+  }
+}
+
+base::Status Apps::assemble(const std::string& digest, std::uint64_t total) {
+  LANDER_ASSIGN(const auto records, context_.store.records(kBlobRecord));
+  base::Bytes whole;
+  whole.reserve(total);
+  store::Batch cleanup;
+  for (const auto& record : records) {
+    if (!record.key.starts_with(digest + "/")) continue;
+    LANDER_ASSIGN(const link::BlobPiece piece, link::decode_blob(record.body));
+    whole.insert(whole.end(), piece.bytes.begin(), piece.bytes.end());
+    cleanup.records.push_back({record.kind, record.key, {}});
+  }
+  base::Status status;
+  if (crypto::sha256_hex(whole) != digest) {
+    status = base::Error(base::Code::kCorrupt, "what arrived is not " + short_digest(digest) + ": a byte was changed on the way or at the hub");
+  } else {
+    status = context_.files.write_durably(path(digest), whole, 0600);
+  }
+  // Only after the file is durable: a crash before this repeats the assembly.
+  LANDER_TRY(context_.store.commit(cleanup));
+  return status;
+}
+
+std::vector<twin::Component> Apps::components() const {
+  std::vector<twin::Component> out;
+  for (const auto& [name, app] : apps_) {
+    twin::Component c;
+    c.id = "app/" + name;
+    c.desired = app.state.wanted.empty() ? "" : app.wanted.version + " " + short_digest(app.state.wanted);
+    c.running = app.state.running.empty() ? "" : app.running_version + " " + short_digest(app.state.running);
+    c.reason = app.state.reason;
+    switch (app.state.state) {
+      case twin::UpdateState::kRunning:
+        c.status = app.state.running == app.state.wanted ? twin::Status::kApplied : twin::Status::kRolledBack;
+        break;
+      case twin::UpdateState::kFailed:
+        c.status = app.state.running.empty() ? twin::Status::kFailed : twin::Status::kRolledBack;
+        if (app.state.failed != app.state.wanted) c.status = twin::Status::kRefused;
+        break;
+      case twin::UpdateState::kFetching: {
+        const auto at = arriving_.find(app.state.wanted);
+        c.reason = at == arriving_.end() || at->second.total == 0
+                       ? "waiting for the package"
+                       : "fetching: " + std::to_string(at->second.held) + " of " + std::to_string(at->second.total) + " bytes";
+        break;
+      }
+      case twin::UpdateState::kGate: c.reason = "health gate until " + base::to_rfc3339(app.state.gate_ends); break;
+      default: break;
+    }
+    if (!app.binding_error.empty()) {
+      c.status = twin::Status::kFailed;
+      c.reason = app.binding_error;
+    }
+    out.push_back(std::move(c));
+  }
+  return out;
+}
+
+}  // namespace lander::site

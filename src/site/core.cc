@@ -1,0 +1,289 @@
+#include "site/core.h"
+
+#include <algorithm>
+
+#include "api/shapes.h"
+#include "base/cbor.h"
+#include "os/log.h"
+
+namespace lander::site {
+namespace {
+
+// A minute's summary is made when its late data had this long to arrive.
+constexpr base::DurationUs kSummaryDelay = 5 * base::kSecond;
+constexpr std::size_t kSummaryMinutes = 60;  // a tick, so that a backlog is caught up in steps
+// Before this no clock of ours can be right: Lander did not exist.
+constexpr base::TimeUs kEarliestPlausible = 1'767'225'600 * base::kSecond;  // 2026-01-01
+
+base::Bytes encode_mark(base::TimeUs through) {
+  base::CborWriter out;
+  out.integer(through);
+  return out.take();
+}
+
+}  // namespace
+
+Core::Core(Context context)
+    : context_(std::move(context)), alarms_(context_), models_(context_, alarms_), apps_(context_, alarms_) {}
+
+base::Result<std::unique_ptr<Core>> Core::open(Context context, std::optional<Identity> identity) {
+  std::unique_ptr<Core> core(new Core(std::move(context)));
+  LANDER_TRY(core->load(std::move(identity)));
+  return core;
+}
+
+base::Status Core::load(std::optional<Identity> identity) {
+  LANDER_TRY(alarms_.load());
+  LANDER_TRY(models_.load());
+  LANDER_ASSIGN(const auto stored, context_.store.record(kDesiredRecord, "current"));
+  if (stored) {
+    LANDER_ASSIGN(desired_, twin::decode_desired(*stored));
+  }
+  LANDER_ASSIGN(const auto mark, context_.store.record(kMarkRecord, "summaries"));
+  if (mark) {
+    base::CborReader in(*mark);
+    LANDER_ASSIGN(summaries_through_, in.integer());
+  }
+  std::optional<trust::Document> trust;
+  if (identity) {
+    LANDER_ASSIGN(trust, trust::verify_document(identity->trust_document, identity->root, 0));
+    LANDER_ASSIGN(const auto newer, context_.store.record(kTrustRecord, "document"));
+    if (newer) {
+      LANDER_ASSIGN(auto document, trust::verify_document(*newer, identity->root, 0));
+      if (document.version > trust->version) trust = std::move(document);
+    }
+  }
+  LANDER_TRY(apps_.load(std::move(trust)));
+  if (identity) {
+    uplink_.emplace(context_, alarms_, apps_, std::move(*identity));
+    LANDER_TRY(uplink_->load());
+  }
+  LANDER_TRY(declare_all());
+  run(twin::Desired{});
+  return {};
+}
+
+base::Status Core::enrol(Identity identity) {
+  LANDER_ASSIGN(auto document, trust::verify_document(identity.trust_document, identity.root, 0));
+  context_.tenant = identity.tenant;
+  context_.site = identity.site;
+  apps_.set_trust(std::move(document));
+  uplink_.emplace(context_, alarms_, apps_, std::move(identity));
+  reported_.clear();  // tell the hub everything
+  return uplink_->load();
+}
+
+base::Result<store::Committed> Core::commit(const std::vector<sensing::Observation>& observations) {
+  store::Batch batch;
+  batch.observations = observations;
+  batch.raw_lane = link::kLaneBulk;
+  return context_.store.commit(batch);
+}
+
+void Core::signal(const std::string& pipeline, const stream::Signal& signal,
+                  const std::vector<sensing::Observation>& uncommitted) {
+  if (pipeline.starts_with("shadow/")) return;  // a shadow is watched, it does not speak
+  alarms_.signal(pipeline, signal, uncommitted);
+}
+
+base::Status Core::declare_all() {
+  bound_.clear();
+  declare_errors_.clear();
+  for (const auto& datastream : desired_.datastreams) {
+    const auto known = context_.store.keys(datastream.id);
+    auto key = context_.store.declare(datastream);
+    if (!key.ok()) {
+      declare_errors_[datastream.id] = key.error().message();
+      continue;
+    }
+    const auto declared = context_.store.datastream(*key);
+    LANDER_CHECK(declared.has_value());
+    bound_.push_back({*key, *declared});
+    // The hub's tables need the context of every revision before its first observation.
+    if (std::find(known.begin(), known.end(), *key) == known.end()) {
+      store::Batch batch;
+      batch.items.push_back({link::kLaneState, "datastream", sensing::encode(*declared)});
+      if (auto committed = context_.store.commit(batch); !committed.ok()) return committed.error();
+    }
+  }
+  return {};
+}
+
+base::Result<Core::Applied> Core::apply_yaml(std::string_view yaml, const std::string& file, const std::string& author,
+                                             bool dry_run) {
+  LANDER_ASSIGN(twin::Desired wanted, twin::parse_yaml(yaml, file, desired_));
+  Applied out;
+  for (const auto& action : twin::plan(desired_, wanted)) {
+    out.changes.push_back(api::describe(action));
+  }
+  out.revision = desired_.revision;
+  if (out.changes.empty() && desired_.revision > 0) return out;
+  out.revision = desired_.revision + 1;
+  if (dry_run) return out;
+  wanted.revision = out.revision;
+  wanted.origin = twin::Origin::kSite;
+  wanted.author = author;
+  wanted.created = context_.now();
+  LANDER_TRY(adopt(std::move(wanted)));
+  return out;
+}
+
+base::Status Core::adopt(twin::Desired desired) {
+  store::Batch batch;
+  batch.records.push_back({std::string(kDesiredRecord), "current", twin::encode(desired)});
+  if (auto committed = context_.store.commit(batch); !committed.ok()) return committed.error();
+  const twin::Desired before = std::move(desired_);
+  desired_ = std::move(desired);
+  os::log_info("twin", "new desired revision", {{"revision", desired_.revision}, {"author", desired_.author}});
+  LANDER_TRY(declare_all());
+  run(before);
+  report_changes();
+  return {};
+}
+
+void Core::run(const twin::Desired& before) {
+  const bool first = before.revision == 0;
+  const auto actions = twin::plan(before, desired_);
+  auto has = [&](std::initializer_list<twin::ActionKind> kinds) {
+    return first || std::any_of(actions.begin(), actions.end(), [&](const twin::Action& action) {
+      return std::find(kinds.begin(), kinds.end(), action.kind) != kinds.end();
+    });
+  };
+  using enum twin::ActionKind;
+  if (has({kStopSource, kStartSource, kDeclare, kRetire})) context_.shell.run_sources(desired_.sources, bound_);
+  if (has({kSetWebhook})) context_.shell.set_webhook(desired_.webhook);
+  if (has({kDeclare, kRetire})) {
+    models_.install_watches();
+    if (!first) apps_.rebind();
+  }
+  apps_.want(desired_.apps);
+}
+
+void Core::tick() {
+  const base::TimeUs now = context_.now();
+  alarms_.tick(now);
+  apps_.tick();
+  if (uplink_) send_summaries(now);
+  report_changes();
+}
+
+void Core::send_summaries(base::TimeUs now) {
+  // Times of a box that woke in 1970 are not told before somebody has told it the time.
+  if (now < kEarliestPlausible) return;
+  const base::TimeUs last = (now - kSummaryDelay) / base::kMinute * base::kMinute;
+  if (summaries_through_ < kEarliestPlausible) {
+    const base::TimeUs oldest = std::max(context_.store.stats().oldest, kEarliestPlausible);
+    summaries_through_ = std::min(oldest / base::kMinute * base::kMinute, last);
+  }
+  const base::TimeUs to = std::min<base::TimeUs>(last, summaries_through_ + static_cast<base::DurationUs>(kSummaryMinutes) * base::kMinute);
+  if (to <= summaries_through_) return;
+  std::map<base::TimeUs, std::vector<link::SeriesSummary>> by_minute;
+  for (const auto& bound : bound_) {
+    const auto& d = bound.datastream;
+    if (d.policy.uplink < sensing::Uplink::kSummary || d.kind == sensing::Kind::kText) continue;
+    auto buckets = context_.store.downsample(bound.series, summaries_through_, to,
+                                             static_cast<std::size_t>((to - summaries_through_) / base::kMinute));
+    if (!buckets.ok()) {
+      os::log_warn("link", "summary could not be read", {{"datastream", d.id}, {"error", buckets.error().message()}});
+      return;
+    }
+    for (const auto& bucket : *buckets) {
+      by_minute[bucket.from].push_back({d.id, d.revision, bucket.from, base::kMinute, bucket.summary});
+    }
+  }
+  store::Batch batch;
+  for (const auto& [minute, summaries] : by_minute) {
+    batch.items.push_back({link::kLaneSummary, "summary", link::encode_summaries(summaries)});
+  }
+  batch.records.push_back({std::string(kMarkRecord), "summaries", encode_mark(to)});
+  if (auto committed = context_.store.commit(batch); !committed.ok()) {
+    os::log_warn("link", "summaries wait for the disk", {{"error", committed.error().message()}});
+    return;
+  }
+  summaries_through_ = to;
+}
+
+twin::Reported Core::reported() const {
+  twin::Reported out;
+  out.desired_revision = desired_.revision;
+  out.software = LANDER_VERSION;
+  out.time = context_.now();
+  const auto health = context_.shell.source_health();
+  for (const auto& config : desired_.sources) {
+    twin::Component c;
+    c.id = "source/" + config.id;
+    c.desired = config.address;
+    const auto at = health.find(config.id);
+    if (at == health.end()) {
+      c.status = twin::Status::kFailed;
+      c.reason = "did not start";
+    } else {
+      c.reason = at->second.reason;
+      const bool up = at->second.state == source::Health::State::kConnected;
+      c.status = up ? twin::Status::kApplied : at->second.state == source::Health::State::kStarting ? twin::Status::kPending : twin::Status::kFailed;
+      if (up) c.running = config.address;
+    }
+    out.components.push_back(std::move(c));
+  }
+  for (const auto& datastream : desired_.datastreams) {
+    twin::Component c;
+    c.id = "datastream/" + datastream.id;
+    const auto bound = std::find_if(bound_.begin(), bound_.end(), [&](const auto& b) { return b.datastream.id == datastream.id; });
+    if (bound != bound_.end()) {
+      c.desired = c.running = "r" + std::to_string(bound->datastream.revision);
+      c.status = twin::Status::kApplied;
+    } else {
+      c.status = twin::Status::kRefused;
+      const auto error = declare_errors_.find(datastream.id);
+      c.reason = error == declare_errors_.end() ? "not declared" : error->second;
+    }
+    out.components.push_back(std::move(c));
+  }
+  for (auto& c : apps_.components()) out.components.push_back(std::move(c));
+  for (auto& c : models_.components()) out.components.push_back(std::move(c));
+  for (auto& c : out.components) {
+    const auto known = since_.find(c.id);
+    c.since = known != since_.end() && known->second.status == c.status && known->second.running == c.running ? known->second.since : out.time;
+  }
+  if (desired_.origin == twin::Origin::kSite && desired_.revision > 0) out.site_desired = twin::encode(desired_);
+  return out;
+}
+
+void Core::report_changes() {
+  twin::Reported now = reported();
+  for (const auto& c : now.components) since_[c.id] = c;
+  twin::Reported timeless = now;
+  timeless.time = 0;
+  for (auto& c : timeless.components) c.since = 0;
+  base::Bytes encoded = twin::encode(timeless);
+  if (encoded == reported_) return;
+  store::Batch batch;
+  batch.items.push_back({link::kLaneState, "reported", twin::encode(now)});
+  if (auto committed = context_.store.commit(batch); !committed.ok()) {
+    os::log_warn("twin", "report waits for the disk", {{"error", committed.error().message()}});
+    return;
+  }
+  reported_ = std::move(encoded);
+  context_.shell.publish("twin", "{\"site\":\"" + context_.site + "\"}");
+}
+
+base::Result<Uplink::Outgoing> Core::next_bundle(std::map<std::string, double> vitals) {
+  LANDER_CHECK(uplink_.has_value());
+  return uplink_->next(desired_.revision, std::move(vitals));
+}
+
+void Core::bundle_lost() {
+  if (uplink_) uplink_->lost();
+}
+
+base::Status Core::take_bundle(base::ByteView sealed, base::DurationUs round_trip) {
+  LANDER_CHECK(uplink_.has_value());
+  LANDER_ASSIGN(auto from_hub, uplink_->take(sealed, round_trip, desired_));
+  for (auto& document : from_hub.trust) {
+    apps_.set_trust(std::move(document));
+  }
+  if (from_hub.desired) return adopt(std::move(*from_hub.desired));
+  return {};
+}
+
+}  // namespace lander::site

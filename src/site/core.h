@@ -1,0 +1,76 @@
+// The site's state and rules, without threads, sockets or a clock of its own: the shell (server.h, or sim)
+// calls it from one thread. What a method returned ok for is durable.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "site/alarms.h"
+#include "site/apps.h"
+#include "site/context.h"
+#include "site/identity.h"
+#include "site/models.h"
+#include "site/uplink.h"
+
+namespace lander::site {
+
+class Core {
+ public:
+  // `identity`: empty when the site is not enrolled; it then works alone as tenant "local".
+  static base::Result<std::unique_ptr<Core>> open(Context context, std::optional<Identity> identity);
+
+  // Observations that the pipelines have seen already. When it failed nothing of it is stored.
+  base::Result<store::Committed> commit(const std::vector<sensing::Observation>& observations);
+  void signal(const std::string& pipeline, const stream::Signal& signal,
+              const std::vector<sensing::Observation>& uncommitted);
+  // About once a second: gates, summaries, what to report.
+  void tick();
+
+  struct Applied {
+    std::uint64_t revision = 0;
+    std::vector<std::string> changes;  // "declare datastream/p1", ...
+  };
+  base::Result<Applied> apply_yaml(std::string_view yaml, const std::string& file, const std::string& author, bool dry_run);
+
+  // The link. Only when enrolled.
+  bool enrolled() const { return uplink_.has_value(); }
+  base::Result<Uplink::Outgoing> next_bundle(std::map<std::string, double> vitals);
+  base::Status take_bundle(base::ByteView sealed, base::DurationUs round_trip);
+  void bundle_lost();
+  // Enrolled while running: the link comes up without a restart.
+  base::Status enrol(Identity identity);
+
+  const twin::Desired& desired() const { return desired_; }
+  twin::Reported reported() const;
+  Alarms& alarms() { return alarms_; }
+  Models& models() { return models_; }
+  std::map<std::string, Uplink::Sent> sent() const { return uplink_ ? uplink_->sent() : std::map<std::string, Uplink::Sent>(); }
+  const Context& context() const { return context_; }
+  base::DurationUs commit_interval() const { return desired_.commit_interval; }
+
+ private:
+  explicit Core(Context context);
+  base::Status load(std::optional<Identity> identity);
+  base::Status adopt(twin::Desired desired);
+  void run(const twin::Desired& before);
+  base::Status declare_all();
+  void report_changes();
+  void send_summaries(base::TimeUs now);
+
+  Context context_;
+  Alarms alarms_;
+  Models models_;
+  Apps apps_;
+  std::optional<Uplink> uplink_;
+  twin::Desired desired_;
+  std::vector<source::Bound> bound_;
+  std::map<std::string, std::string> declare_errors_;  // datastream -> reason
+  std::map<std::string, twin::Component> since_;       // what was reported last, for `since`
+  base::Bytes reported_;                               // without times: to see a change
+  base::TimeUs summaries_through_ = 0;
+};
+
+}  // namespace lander::site
