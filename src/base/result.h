@@ -74,13 +74,15 @@ class [[nodiscard]] Result {
     LANDER_CHECK(ok());
     return std::get<0>(state_);
   }
-  T&& value() && {
+  // By value: `for (auto& x : *list())` and `auto& x = *find()` must not keep a piece of a
+  // temporary.
+  T value() && {
     LANDER_CHECK(ok());
     return std::get<0>(std::move(state_));
   }
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
-  T&& operator*() && { return std::move(*this).value(); }
+  T operator*() && { return std::move(*this).value(); }
   T* operator->() { return &value(); }
   const T* operator->() const { return &value(); }
 

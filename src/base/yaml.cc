@@ -12,6 +12,7 @@
 #include <tuple>
 
 #include "base/bytes.h"
+#include "base/suggest.h"
 #include "base/time.h"
 
 namespace lander::base {
@@ -20,54 +21,6 @@ namespace {
 constexpr std::size_t kMaxText = 1u << 20;
 constexpr std::size_t kMaxDepth = 64;
 constexpr std::size_t kMaxMistakes = 200;
-
-// A user's text within a message: short, on one line, in quotes.
-std::string quoted(std::string_view text) {
-  constexpr std::size_t kShown = 60;
-  std::string out = "\"";
-  std::size_t end = std::min(text.size(), kShown);
-  while (end < text.size() && end > 0 && (text[end] & 0xC0) == 0x80)
-    --end;  // not within a character
-  for (const char c : text.substr(0, end)) out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
-  return out + (end < text.size() ? "...\"" : "\"");
-}
-
-// Levenshtein, E. (1966), with a swap of two neighbours as one step: how far a typing slip is.
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> before(b.size() + 1), above(b.size() + 1), row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) above[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      row[j] = std::min({above[j] + 1, row[j - 1] + 1, above[j - 1] + (a[i - 1] != b[j - 1])});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
-        row[j] = std::min(row[j], before[j - 2] + 1);
-      }
-    }
-    before.swap(above);
-    above.swap(row);
-  }
-  return above[b.size()];
-}
-
-// "; did you mean "unit"?", or else what is known, or nothing.
-template <class Names>
-std::string suggestion(std::string_view wrong, const Names& names) {
-  constexpr std::size_t kLongestName = 64;
-  std::string_view best;
-  std::size_t least = std::min<std::size_t>(3, wrong.size() / 3 + 1) + 1;
-  if (wrong.size() <= kLongestName) {
-    for (const auto& name : names) {
-      const std::size_t d = distance(wrong, name);
-      if (d < least) std::tie(least, best) = std::make_tuple(d, std::string_view(name));
-    }
-  }
-  if (!best.empty()) return "; did you mean " + quoted(best) + "?";
-  std::string out;
-  for (const auto& name : names)
-    out += (out.empty() ? "; expected one of: " : ", ") + std::string(name);
-  return out;
-}
 
 std::string shown_number(double value) {
   char text[32];
@@ -99,9 +52,38 @@ Status check_characters(std::string_view text, const std::string& name) {
   return {};
 }
 
+// A place as an editor shows it. yaml-cpp's columns count bytes; people count characters.
+struct Place {
+  int line, column;
+};
+
+class Places {
+ public:
+  explicit Places(std::string_view text) {
+    columns_.reserve(text.size() + 1);
+    int column = 1;
+    for (const char c : text) {
+      columns_.push_back(column);
+      if (c == '\n') {
+        column = 1;
+      } else if ((c & 0xC0) != 0x80) {
+        ++column;
+      }
+    }
+    columns_.push_back(column);
+  }
+  Place of(const YAML::Mark& mark) const {
+    const auto at = std::min(static_cast<std::size_t>(std::max(mark.pos, 0)), columns_.size() - 1);
+    return {mark.line + 1, columns_[at]};
+  }
+
+ private:
+  std::vector<int> columns_;  // of every byte
+};
+
 // Thrown through yaml-cpp by our event handler, caught in parse().
 struct Refusal {
-  int line, column;
+  Place place;
   const char* message;
 };
 
@@ -159,7 +141,7 @@ struct Yaml::Document {
 // Builds our own tree from yaml-cpp's events: with every place, and with duplicates still visible.
 class Yaml::Builder final : public YAML::EventHandler {
  public:
-  explicit Builder(Document& document) : document_(document) {}
+  Builder(Document& document, const Places& places) : document_(document), places_(places) {}
 
   void OnDocumentStart(const YAML::Mark&) override {}
   void OnDocumentEnd() override {}
@@ -203,11 +185,11 @@ class Yaml::Builder final : public YAML::EventHandler {
     bool has_key;
   };
 
-  [[noreturn]] static void refuse(const YAML::Mark& mark, const char* message) {
-    throw Refusal{mark.line + 1, mark.column + 1, message};
+  [[noreturn]] void refuse(const YAML::Mark& mark, const char* message) const {
+    throw Refusal{places_.of(mark), message};
   }
 
-  static void check(const YAML::Mark& mark, YAML::anchor_t anchor, const std::string& tag) {
+  void check(const YAML::Mark& mark, YAML::anchor_t anchor, const std::string& tag) const {
     if (anchor != 0) refuse(mark, "an anchor (&); expected every value written out");
     if (!tag.empty() && tag != "?" && tag != "!") refuse(mark, "a tag (!); expected a plain value");
   }
@@ -220,7 +202,8 @@ class Yaml::Builder final : public YAML::EventHandler {
   void take_key(const YAML::Mark& mark, const std::string& key) {
     Level& level = stack_.back();
     level.has_key = true;
-    level.node->fields.push_back({key, mark.line + 1, mark.column + 1, nullptr});
+    const Place place = places_.of(mark);
+    level.node->fields.push_back({key, place.line, place.column, nullptr});
   }
 
   void find_duplicates(const std::vector<Node::Field>& fields) {
@@ -241,8 +224,9 @@ class Yaml::Builder final : public YAML::EventHandler {
     check(mark, anchor, tag);
     auto node = std::make_shared<Node>();
     node->kind = kind;
-    node->line = mark.line + 1;
-    node->column = mark.column + 1;
+    const Place place = places_.of(mark);
+    node->line = place.line;
+    node->column = place.column;
     Node& added = *node;
     if (stack_.empty()) {
       document_.root = std::move(node);
@@ -263,6 +247,7 @@ class Yaml::Builder final : public YAML::EventHandler {
   }
 
   Document& document_;
+  const Places& places_;
   std::vector<Level> stack_;
 };
 
@@ -274,25 +259,28 @@ Yaml::Yaml(std::shared_ptr<Document> document, std::shared_ptr<Node> node)
 Result<Yaml> Yaml::parse(std::string_view text, std::string name) {
   if (text.size() > kMaxText) return Error(Code::kInvalid, name + ": larger than 1 MiB");
   LANDER_TRY(check_characters(text, name));
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // yaml-cpp would not count it
+  const Places places(text);
   auto document = std::make_shared<Document>();
   document->name = std::move(name);
   try {
     std::istringstream stream{std::string(text)};
     YAML::Parser parser(stream);
-    Builder builder(*document);
+    Builder builder(*document, places);
     parser.HandleNextDocument(builder);
     if (parser) {
       Document second;
-      Builder rest(second);
+      Builder rest(second, places);
       if (parser.HandleNextDocument(rest)) {
-        throw Refusal{second.root->line, second.root->column,
+        throw Refusal{{second.root->line, second.root->column},
                       "a second document; expected one in a file"};
       }
     }
   } catch (const Refusal& refusal) {
-    return mistake_at(document->name, refusal.line, refusal.column, refusal.message);
+    return mistake_at(document->name, refusal.place.line, refusal.place.column, refusal.message);
   } catch (const YAML::Exception& error) {
-    return mistake_at(document->name, error.mark.line + 1, error.mark.column + 1, error.msg);
+    const Place place = places.of(error.mark);
+    return mistake_at(document->name, place.line, place.column, error.msg);
   } catch (const std::exception& error) {
     return Error(Code::kInvalid, document->name + ": " + error.what());
   }
@@ -446,13 +434,13 @@ Status Yaml::finish() {
     const Node& node = *todo.back();
     todo.pop_back();
     for (const auto& item : node.items) todo.push_back(item.get());
+    const std::vector<std::string_view> asked(node.asked.begin(), node.asked.end());
     for (const Node::Field& field : node.fields) {
       todo.push_back(field.value.get());
-      const bool known =
-          std::find(node.asked.begin(), node.asked.end(), field.key) != node.asked.end();
+      const bool known = std::find(asked.begin(), asked.end(), field.key) != asked.end();
       if (!node.handed_out || node.open || known) continue;
       document_->add(field.line, field.column,
-                     "unknown key " + quoted(field.key) + suggestion(field.key, node.asked));
+                     "unknown key " + quoted(field.key) + suggestion(field.key, asked));
     }
   }
   const auto found = mistakes();

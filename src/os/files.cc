@@ -97,7 +97,9 @@ class SystemFiles final : public Files {
     if (!handle.valid()) return failed("opening", path);
     base::Bytes out;
     struct stat info {};
-    if (::fstat(handle.get(), &info) == 0 && info.st_size > 0) {
+    if (::fstat(handle.get(), &info) != 0) return failed("looking at", path);
+    if (S_ISDIR(info.st_mode)) return system_error("reading " + path, EISDIR);
+    if (info.st_size > 0) {
       if (static_cast<std::uint64_t>(info.st_size) > max_bytes) return too_large(path, max_bytes);
       out.reserve(static_cast<std::size_t>(info.st_size) + 1);
     }
