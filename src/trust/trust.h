@@ -25,7 +25,13 @@ struct Token {
   std::string tenant, site;
 };
 std::string encode(const Token& token);
+// White space around it is forgiven (it was pasted). Says what is wrong: not a token, of another
+// version, cut short, or a character altered.
 base::Result<Token> parse_token(std::string_view text);
+
+// Names stand in certificates ("tenant/site", at most 64 bytes), paths and the console: each is
+// [a-z0-9][a-z0-9._-]*, the two together have at most 63 characters. kInvalid says which and why.
+base::Status valid_names(std::string_view tenant, std::string_view site);
 
 // The hub's side of one token.
 struct TokenRecord {
@@ -34,10 +40,11 @@ struct TokenRecord {
   base::TimeUs expires = 0, used = 0;  // used: 0 = not yet
 };
 // kUnauthenticated: wrong; kConflict: "was used at ..."; kDenied: "expired at ...". Constant time in
-// the secret.
+// the secret; only who has the right secret learns of the other two.
 base::Status redeem(const TokenRecord& record, base::ByteView secret, base::TimeUs now);
 
-// What the site sends (over TLS to the pinned key) and what it gets. CBOR.
+// What the site sends (over TLS to the pinned key) and what it gets. CBOR. Decoding checks names,
+// sizes and the keys' types; the CSR and the certificates are the caller's to verify.
 struct EnrolRequest {
   std::string tenant, site;
   base::Bytes secret;
@@ -69,10 +76,14 @@ struct Document {
   std::vector<Signer> signers;
   std::vector<std::string> revoked_packages;  // digests
 };
+// kInvalid: more than 1,000 signers, 1,000 packages of one signer or 100,000 revoked packages; a key
+// that is not Ed25519; a revoked package that is not 64 hex digits.
 base::Result<base::Bytes> sign(const Document& document, const crypto::PrivateKey& root);
 // Verifies before it parses; then refuses a version below `at_least` (rollback).
 base::Result<Document> verify_document(base::ByteView signed_document, const crypto::PublicKey& root,
                                        std::uint64_t at_least);
+// The signer with a key of this kid (crypto::kid_of) who may sign `package`; null when there is none.
+// The kid is a hint: whoever relies on the signer verifies a signature with its key.
 const Signer* find_signer(const Document& document, base::ByteView kid, std::string_view package);
 
 }  // namespace lander::trust

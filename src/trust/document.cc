@@ -1,0 +1,138 @@
+#include "trust/codec.h"
+#include "trust/trust.h"
+
+// The bytes are described in docs/formats/trust.md.
+namespace lander::trust {
+namespace {
+
+using base::Code;
+using base::Error;
+
+constexpr std::string_view kContext = "lander-trust-v1";
+constexpr std::uint64_t kFormVersion = 1;
+constexpr std::size_t kMaxSigners = 1'000, kMaxPackages = 1'000, kMaxRevoked = 100'000;
+constexpr std::size_t kMaxName = 63, kKidBytes = 8;
+
+base::Status bounded(std::uint64_t count, std::size_t most, const char* what) {
+  if (count <= most) return {};
+  return Error(Code::kInvalid, "a trust document has at most " + std::to_string(most) + " " + what +
+                                   ", not " + std::to_string(count));
+}
+
+base::Status valid(const Signer& signer) {
+  LANDER_TRY(bounded(signer.packages.size(), kMaxPackages, "packages of one signer"));
+  const auto key = crypto::PublicKey::from_der(signer.key_der);
+  if (!key.ok()) return key.error().context("the key of signer \"" + signer.vendor + "\"");
+  if (key->type() != crypto::KeyType::kEd25519) {
+    return Error(Code::kInvalid,
+                 "the key of signer \"" + signer.vendor + "\" must be an Ed25519 key");
+  }
+  const auto good = [](const std::string& name) {
+    return !name.empty() && name.size() <= kMaxName;
+  };
+  if (good(signer.vendor) && std::all_of(signer.packages.begin(), signer.packages.end(), good)) {
+    return {};
+  }
+  return Error(Code::kInvalid, "the names of a signer and of its packages have 1 to 63 bytes");
+}
+
+base::Status valid(const Document& document) {
+  LANDER_TRY(bounded(document.signers.size(), kMaxSigners, "signers"));
+  LANDER_TRY(bounded(document.revoked_packages.size(), kMaxRevoked, "revoked packages"));
+  for (const Signer& signer : document.signers) LANDER_TRY(valid(signer));
+  for (const std::string& digest : document.revoked_packages) {
+    const auto bytes = base::from_hex(digest);
+    if (!bytes.ok() || bytes->size() != sizeof(crypto::Digest)) {
+      return Error(Code::kInvalid, "a revoked package is named by 64 hex digits, not \"" +
+                                       digest.substr(0, 80) + "\"");
+    }
+  }
+  return {};
+}
+
+base::Result<Signer> read_signer(base::CborReader& reader) {
+  Signer out;
+  LANDER_ASSIGN(const std::uint64_t fields, reader.array());
+  if (fields != 3) return corrupt("a signer has 3 fields, not " + std::to_string(fields));
+  LANDER_ASSIGN(out.vendor, text_of(reader, kMaxName, "a vendor"));
+  LANDER_ASSIGN(out.key_der, key_of(reader, crypto::KeyType::kEd25519, "a signer's key"));
+  LANDER_ASSIGN(const std::uint64_t packages, reader.array());
+  LANDER_TRY(bounded(packages, kMaxPackages, "packages of one signer"));
+  for (std::uint64_t i = 0; i < packages; ++i) {
+    LANDER_ASSIGN(std::string name, text_of(reader, kMaxName, "a package's name"));
+    out.packages.push_back(std::move(name));
+  }
+  return out;
+}
+
+base::Result<Document> decode(base::ByteView payload) {
+  Document out;
+  base::CborReader reader(payload);
+  LANDER_TRY(expect_form(reader, 5, kFormVersion, "a trust document"));
+  LANDER_ASSIGN(out.version, reader.unsigned_integer());
+  LANDER_ASSIGN(out.issued, reader.integer());
+  LANDER_ASSIGN(const std::uint64_t signers, reader.array());
+  LANDER_TRY(bounded(signers, kMaxSigners, "signers"));
+  for (std::uint64_t i = 0; i < signers; ++i) {
+    LANDER_ASSIGN(Signer signer, read_signer(reader));
+    out.signers.push_back(std::move(signer));
+  }
+  LANDER_ASSIGN(const std::uint64_t revoked, reader.array());
+  LANDER_TRY(bounded(revoked, kMaxRevoked, "revoked packages"));
+  for (std::uint64_t i = 0; i < revoked; ++i) {
+    LANDER_ASSIGN(const base::Bytes digest, bytes_of(reader, 32, 32, "a revoked package"));
+    out.revoked_packages.push_back(base::to_hex(digest));
+  }
+  LANDER_TRY(reader.end());
+  return out;
+}
+
+}  // namespace
+
+base::Result<base::Bytes> sign(const Document& document, const crypto::PrivateKey& root) {
+  if (root.type() != crypto::KeyType::kEd25519) {
+    return Error(Code::kInvalid, "a tenant's root key must be an Ed25519 key");
+  }
+  LANDER_TRY(valid(document));
+  base::CborWriter writer;
+  writer.array(5).unsigned_integer(kFormVersion).unsigned_integer(document.version);
+  writer.integer(document.issued).array(document.signers.size());
+  for (const Signer& signer : document.signers) {
+    writer.array(3).text(signer.vendor).bytes(signer.key_der).array(signer.packages.size());
+    for (const std::string& name : signer.packages) writer.text(name);
+  }
+  writer.array(document.revoked_packages.size());
+  for (const std::string& digest : document.revoked_packages) {
+    LANDER_ASSIGN(const base::Bytes bytes, base::from_hex(digest));
+    writer.bytes(bytes);
+  }
+  return crypto::sign1(root, writer.out(), kContext);
+}
+
+base::Result<Document> verify_document(base::ByteView signed_document,
+                                       const crypto::PublicKey& root, std::uint64_t at_least) {
+  const auto payload = crypto::verify1(root, signed_document, kContext);
+  if (!payload.ok()) return payload.error().context("the tenant's trust document");
+  auto document = decode(*payload);
+  if (!document.ok()) return document.error().context("the tenant's trust document");
+  if (document->version < at_least) {
+    return Error(Code::kConflict, "a trust document of version " +
+                                      std::to_string(document->version) + " is refused: version " +
+                                      std::to_string(at_least) + " was in force already");
+  }
+  return document;
+}
+
+const Signer* find_signer(const Document& document, base::ByteView kid, std::string_view package) {
+  if (kid.size() != kKidBytes) return nullptr;
+  for (const Signer& signer : document.signers) {
+    const crypto::Digest id = crypto::sha256(signer.key_der);
+    if (!std::equal(kid.begin(), kid.end(), id.begin())) continue;
+    for (const std::string& allowed : signer.packages) {
+      if (allowed == "*" || allowed == package) return &signer;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace lander::trust
