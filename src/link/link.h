@@ -2,14 +2,16 @@
 // owner keeps items in its store and asks here what to send next and what an arriving bundle means.
 // Formats: docs/formats/item.md, bundle.md.
 //
-// An item is numbered (site, epoch, lane, number), numbers from 1 without gaps. A bundle may be lost,
-// duplicated, reordered or repeated by another carrier: the effect at the receiver is once.
+// An item is numbered (site, epoch, lane, number), numbers from 1 without gaps. A bundle may be
+// lost, duplicated, reordered or repeated by another carrier: the effect at the receiver is once.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
@@ -26,7 +28,8 @@ enum : std::uint8_t { kLaneAlert = 0, kLaneState = 1, kLaneSummary = 2, kLaneBul
 struct Item {
   std::uint8_t lane = 0;
   std::uint64_t number = 0;
-  std::string type;  // "alert-event", "reported", "datastream", "summary", "blocks", "desired", "trust", "blob", "model", "tombstone"
+  std::string type;  // 1-32 bytes, see item.md: "alert-event", "reported", "datastream", "summary",
+                     // "blocks", "desired", "trust", "blob", "model", "tombstone"
   base::TimeUs created = 0;
   base::Bytes body;
 };
@@ -35,11 +38,17 @@ struct Item {
 // what would exceed them is not taken (and so not receipted) until a gap closes.
 class Ranges {
  public:
+  static constexpr std::size_t kMax = 4096;
   bool contains(std::uint64_t number) const;
-  bool add(std::uint64_t number);  // false: known already, or too scattered
-  std::uint64_t through() const;   // all of 1..through() are in
+  bool can_add(std::uint64_t number) const;
+  bool add(
+      std::uint64_t number);  // false: known already, too scattered, or no number (0, over 2^63-1)
+  void merge(const Ranges& other);  // as much of it as fits
+  std::uint64_t through() const;    // all of 1..through() are in
   const std::map<std::uint64_t, std::uint64_t>& ranges() const { return ranges_; }
-  static base::Result<Ranges> from(const std::vector<std::pair<std::uint64_t, std::uint64_t>>& ranges);
+  // kCorrupt unless ascending with gaps between, numbers 1..2^63-1, at most kMax.
+  static base::Result<Ranges> from(
+      const std::vector<std::pair<std::uint64_t, std::uint64_t>>& ranges);
 
  private:
   std::map<std::uint64_t, std::uint64_t> ranges_;  // first -> last
@@ -60,11 +69,12 @@ struct Want {  // a blob the site lacks; the answer is items of type "blob"
 struct Bundle {
   std::string tenant, site;
   bool from_hub = false;
-  std::uint64_t epoch = 0;          // of `items`
-  base::TimeUs sent = 0;            // by the sender's clock
-  base::DurationUs sent_error = 0;  // INT64_MAX: the sender's clock is not to be trusted
+  std::uint64_t epoch = 0;             // of `items`
+  base::TimeUs sent = 0;               // by the sender's clock
+  base::DurationUs sent_error = 0;     // INT64_MAX: the sender's clock is not to be trusted
   std::uint64_t desired_revision = 0;  // site: newest decided on; hub: newest assigned
-  std::map<std::string, double> vitals;  // site: "load1", "mem_used", "disk_free", "disk_days", "uptime", "backlog"...
+  std::map<std::string, double>
+      vitals;  // site: "load1", "mem_used", "disk_free", "disk_days", "uptime", "backlog"...
   std::vector<Want> wants;
   std::vector<Receipt> receipts;
   std::vector<Item> items;
@@ -73,29 +83,42 @@ struct Bundle {
 inline constexpr std::size_t kMaxBundleBytes = 4 << 20;
 inline constexpr std::size_t kMaxItemBytes = 1 << 20;
 inline constexpr std::size_t kBlobChunkBytes = 256 << 10;
+// What a bundle takes besides its items, at most, when its site sends it: room to leave when
+// filling one up to a carrier's max_message.
+inline constexpr std::size_t kBundleOverheadBytes = 64 << 10;
+std::size_t wire_bytes(const Item& item);  // of one item within a bundle, at most
+
+// The plain form. decode_bundle() is bounded and accepts only what encode() makes: kCorrupt,
+// kUnsupported. Outside tests, bundles travel sealed.
+base::Bytes encode(const Bundle& bundle);
+base::Result<Bundle> decode_bundle(base::ByteView bytes);
 
 // The full envelope: COSE_Sign1 by the sender inside COSE_Encrypt to the recipient; both contexts
 // name direction, tenant and site, so that a bundle of one site never passes for another's.
 struct Keys {
-  crypto::PrivateKey signing;            // own, P-256
-  crypto::PrivateKey sealing;            // own, X25519
+  crypto::PrivateKey signing;  // own, P-256
+  crypto::PrivateKey sealing;  // own, X25519
   crypto::PublicKey peer_signing, peer_sealing;
 };
+// kInvalid, kExhausted: what open() would refuse is not sealed.
 base::Result<base::Bytes> seal(const Bundle& bundle, const Keys& keys);
-// Decrypts, verifies, and only then parses, bounded. kCorrupt, kUnauthenticated.
+// Decrypts, verifies, and only then parses, bounded. kCorrupt, kUnauthenticated, kUnsupported. A
+// bundle may be old or come twice: items are taken once by Receiver; for vitals and revisions
+// compare `sent`.
 base::Result<Bundle> open(base::ByteView message, const Keys& keys, std::string_view tenant,
                           std::string_view site, bool from_hub);
 
 // Chooses what goes next: lanes strictly in order, within each by number, resuming after what is
-// receipted and, until `resend_after`, after what is under way.
+// receipted and, until `resend_after`, after what is under way. Not thread-safe.
 class Sender {
  public:
   explicit Sender(std::uint64_t epoch, base::DurationUs resend_after = 20 * base::kSecond);
-  // A receipt of the peer. Of another epoch: ignored. Returns the lanes whose through() advanced: the
-  // owner forgets items up to it.
+  // A receipt of the peer. Of another epoch: ignored. Returns the lanes whose through() advanced:
+  // the owner forgets items up to it.
   std::vector<std::pair<std::uint8_t, std::uint64_t>> receipt(const Receipt& receipt);
   // Where to read from for the next bundle, per lane in order: the owner loads items after `after`
-  // until the bundle is full, skips those for which held() is true, and then calls sent().
+  // until the bundle is full, skips those for which held() is true, and then calls sent() with the
+  // last number it looked at and the same `monotonic_now`.
   std::uint64_t after(std::uint8_t lane, base::DurationUs monotonic_now) const;
   bool held(std::uint8_t lane, std::uint64_t number) const;
   void sent(std::uint8_t lane, std::uint64_t through, base::DurationUs monotonic_now);
@@ -104,49 +127,61 @@ class Sender {
   std::uint64_t epoch() const { return epoch_; }
 
  private:
+  struct Sent {
+    std::uint64_t through;
+    base::DurationUs at;
+  };
   struct LaneState {
     Ranges held;
-    std::uint64_t under_way = 0;
-    base::DurationUs sent_at = 0;
+    std::vector<Sent> under_way;  // ascending, bounded; the first decides when to send again
   };
+  bool overdue(const LaneState& lane, base::DurationUs monotonic_now) const;
+
   std::uint64_t epoch_;
   base::DurationUs resend_after_;
   std::map<std::uint8_t, LaneState> lanes_;
 };
 
 // The receiver's journal for one peer: which numbers were taken, by epoch. Persist encode() in the
-// same transaction as the items' effects.
+// same transaction as the items' effects. Keeps the last kMaxEpochs epochs; an older one is closed:
+// nothing more is taken from it. Not thread-safe.
 class Receiver {
  public:
+  static constexpr std::size_t kMaxEpochs = 16;
+  static constexpr std::size_t kMaxClosed = 4096;  // then new epochs are refused: a peer gone mad
+  static constexpr std::size_t kReceiptRanges = 256;
   bool fresh(std::uint64_t epoch, const Item& item) const;
   // Marks it; call it with the effect. False: not fresh, drop it.
   bool take(std::uint64_t epoch, const Item& item);
-  std::vector<Receipt> receipts() const;  // newest epoch and the one before
+  // Newest epoch and the one before; of a lane the first kReceiptRanges ranges (a receipt that
+  // claims less is still true).
+  std::vector<Receipt> receipts() const;
   base::Bytes encode() const;
   static base::Result<Receiver> decode(base::ByteView bytes);
 
  private:
-  std::map<std::uint64_t, std::map<std::uint8_t, Ranges>> taken_;
-  std::vector<std::uint64_t> order_;  // epochs by first sight
+  struct Epoch {
+    std::uint64_t id = 0;
+    std::map<std::uint8_t, Ranges> lanes;
+  };
+  const Epoch* find(std::uint64_t id) const;
+
+  std::vector<Epoch> epochs_;          // by first sight
+  std::vector<std::uint64_t> closed_;  // by age
 };
 
 // --- Bodies of items -----------------------------------------------------------------------------
 
 // "blocks": raw observations.
-struct SeriesBlock {
-  std::string datastream;
-  std::uint32_t revision = 1;
-  base::DurationUs utc_offset = 0, utc_error = 0;  // UTC = time + offset
-  base::Bytes block;                               // sensing::encode(Block)
-};
-base::Bytes encode_blocks(const std::vector<SeriesBlock>& blocks);
-base::Result<std::vector<SeriesBlock>> decode_blocks(base::ByteView body);
+using sensing::decode_blocks;
+using sensing::encode_blocks;
+using sensing::SeriesBlock;
 
 // "summary": a minute of every datastream whose policy allows it.
 struct SeriesSummary {
   std::string datastream;
   std::uint32_t revision = 1;
-  base::TimeUs from = 0;           // UTC
+  base::TimeUs from = 0;  // UTC
   base::DurationUs span = base::kMinute;
   sensing::Summary summary;
 };

@@ -1,0 +1,158 @@
+#include <algorithm>
+#include <limits>
+
+#include "link/codec.h"
+#include "link/link.h"
+
+namespace lander::link {
+namespace {
+
+constexpr std::uint64_t kFormat = 1;
+constexpr std::size_t kMaxNameBytes = 128;
+constexpr std::size_t kMaxTypeBytes = 32;
+constexpr std::size_t kMaxVitals = 64;
+constexpr std::size_t kMaxWants = 64;
+constexpr std::size_t kMaxReceipts = 8;  // two epochs of four lanes
+constexpr base::DurationUs kUnknown = std::numeric_limits<base::DurationUs>::max();
+
+// RFC 8949 §4.2.1: keys by their encoded bytes, so the shorter text first.
+bool key_before(std::string_view a, std::string_view b) {
+  return a.size() != b.size() ? a.size() < b.size() : a < b;
+}
+
+void put_vitals(base::CborWriter& out, const std::map<std::string, double>& vitals) {
+  std::vector<const std::pair<const std::string, double>*> sorted;
+  for (const auto& vital : vitals) sorted.push_back(&vital);
+  std::sort(sorted.begin(), sorted.end(),
+            [](const auto* a, const auto* b) { return key_before(a->first, b->first); });
+  out.map(sorted.size());
+  for (const auto* vital : sorted) out.text(vital->first).real(vital->second);
+}
+
+base::Result<std::map<std::string, double>> read_vitals(base::CborReader& in) {
+  std::map<std::string, double> out;
+  LANDER_ASSIGN(const std::uint64_t count, in.map());
+  if (count > kMaxVitals) return corrupt(in, "at most 64 vitals");
+  std::string before;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    LANDER_ASSIGN(std::string name, read_text(in, kMaxTypeBytes, "a vital's name"));
+    LANDER_ASSIGN(const double value, in.real());
+    if (i > 0 && !key_before(before, name)) return corrupt(in, "vitals in order");
+    out[name] = value;
+    before = std::move(name);
+  }
+  return out;
+}
+
+base::Result<std::vector<Want>> read_wants(base::CborReader& in) {
+  std::vector<Want> out;
+  LANDER_ASSIGN(const std::uint64_t count, in.array());
+  if (count > kMaxWants) return corrupt(in, "at most 64 wants");
+  for (std::uint64_t i = 0; i < count; ++i) {
+    Want want;
+    LANDER_TRY(expect_array(in, 2, "want"));
+    LANDER_ASSIGN(want.digest, read_text(in, kMaxNameBytes, "a digest"));
+    LANDER_ASSIGN(want.offset, in.unsigned_integer());
+    out.push_back(std::move(want));
+  }
+  return out;
+}
+
+base::Result<std::vector<Receipt>> read_receipts(base::CborReader& in) {
+  std::vector<Receipt> out;
+  LANDER_ASSIGN(const std::uint64_t count, in.array());
+  if (count > kMaxReceipts) return corrupt(in, "at most 8 receipts");
+  for (std::uint64_t i = 0; i < count; ++i) {
+    Receipt receipt;
+    LANDER_TRY(expect_array(in, 3, "receipt"));
+    LANDER_ASSIGN(receipt.epoch, in.unsigned_integer());
+    LANDER_ASSIGN(receipt.lane, read_lane(in));
+    LANDER_ASSIGN(receipt.held, read_ranges(in));
+    out.push_back(std::move(receipt));
+  }
+  return out;
+}
+
+base::Result<Item> read_item(base::CborReader& in) {
+  Item item;
+  LANDER_TRY(expect_array(in, 5, "item"));
+  LANDER_ASSIGN(item.lane, read_lane(in));
+  LANDER_ASSIGN(item.number, in.unsigned_integer());
+  if (!Ranges().can_add(item.number)) return corrupt(in, "an item's number from 1 to 2^63-1");
+  LANDER_ASSIGN(item.type, read_text(in, kMaxTypeBytes, "an item's type"));
+  LANDER_ASSIGN(item.created, in.integer());
+  LANDER_ASSIGN(const base::ByteView body, in.bytes());
+  if (body.size() > kMaxItemBytes) return corrupt(in, "an item of at most 1 MiB");
+  item.body.assign(body.begin(), body.end());
+  return item;
+}
+
+base::Result<Bundle> read_bundle(base::CborReader& in) {
+  Bundle out;
+  LANDER_TRY(expect_array(in, 12, "bundle"));
+  LANDER_TRY(expect_format(in, kFormat, "bundle"));
+  LANDER_ASSIGN(out.tenant, read_text(in, kMaxNameBytes, "a tenant"));
+  LANDER_ASSIGN(out.site, read_text(in, kMaxNameBytes, "a site"));
+  LANDER_ASSIGN(out.from_hub, in.boolean());
+  LANDER_ASSIGN(out.epoch, in.unsigned_integer());
+  LANDER_ASSIGN(out.sent, in.integer());
+  LANDER_ASSIGN(const base::CborType error, in.peek());
+  if (error == base::CborType::kNull) {
+    LANDER_TRY(in.null());
+    out.sent_error = kUnknown;
+  } else {
+    LANDER_ASSIGN(out.sent_error, in.integer());
+    if (out.sent_error < 0 || out.sent_error == kUnknown) return corrupt(in, "a clock's error");
+  }
+  LANDER_ASSIGN(out.desired_revision, in.unsigned_integer());
+  LANDER_ASSIGN(out.vitals, read_vitals(in));
+  LANDER_ASSIGN(out.wants, read_wants(in));
+  LANDER_ASSIGN(out.receipts, read_receipts(in));
+  LANDER_ASSIGN(const std::uint64_t items, in.array());
+  for (std::uint64_t i = 0; i < items; ++i) {
+    LANDER_ASSIGN(Item item, read_item(in));
+    out.items.push_back(std::move(item));
+  }
+  LANDER_TRY(in.end());
+  return out;
+}
+
+}  // namespace
+
+std::size_t wire_bytes(const Item& item) { return item.body.size() + item.type.size() + 32; }
+
+base::Bytes encode(const Bundle& bundle) {
+  base::CborWriter out;
+  out.array(12).unsigned_integer(kFormat).text(bundle.tenant).text(bundle.site);
+  out.boolean(bundle.from_hub).unsigned_integer(bundle.epoch).integer(bundle.sent);
+  if (bundle.sent_error == kUnknown) {
+    out.null();
+  } else {
+    out.integer(bundle.sent_error);
+  }
+  out.unsigned_integer(bundle.desired_revision);
+  put_vitals(out, bundle.vitals);
+  out.array(bundle.wants.size());
+  for (const Want& want : bundle.wants)
+    out.array(2).text(want.digest).unsigned_integer(want.offset);
+  out.array(bundle.receipts.size());
+  for (const Receipt& receipt : bundle.receipts) {
+    out.array(3).unsigned_integer(receipt.epoch).unsigned_integer(receipt.lane);
+    put_ranges(out, receipt.held);
+  }
+  out.array(bundle.items.size());
+  for (const Item& item : bundle.items) {
+    out.array(5).unsigned_integer(item.lane).unsigned_integer(item.number).text(item.type);
+    out.integer(item.created).bytes(item.body);
+  }
+  return out.take();
+}
+
+base::Result<Bundle> decode_bundle(base::ByteView bytes) {
+  base::CborReader in(bytes);
+  auto bundle = read_bundle(in);
+  if (!bundle.ok()) return bundle.error().context("bundle");
+  return bundle;
+}
+
+}  // namespace lander::link

@@ -1,0 +1,111 @@
+#include <algorithm>
+
+#include "base/cbor.h"
+#include "link/codec.h"
+#include "link/link.h"
+
+namespace lander::link {
+namespace {
+
+constexpr std::uint64_t kFormat = 1;
+
+}  // namespace
+
+const Receiver::Epoch* Receiver::find(std::uint64_t id) const {
+  const auto found =
+      std::find_if(epochs_.begin(), epochs_.end(), [&](const Epoch& e) { return e.id == id; });
+  return found == epochs_.end() ? nullptr : &*found;
+}
+
+bool Receiver::fresh(std::uint64_t epoch, const Item& item) const {
+  if (item.lane >= kLanes) return false;
+  const Epoch* known = find(epoch);
+  if (known == nullptr) {
+    const bool closed = std::find(closed_.begin(), closed_.end(), epoch) != closed_.end();
+    return !closed && closed_.size() < kMaxClosed && Ranges().can_add(item.number);
+  }
+  const auto lane = known->lanes.find(item.lane);
+  return lane == known->lanes.end() ? Ranges().can_add(item.number)
+                                    : lane->second.can_add(item.number);
+}
+
+bool Receiver::take(std::uint64_t epoch, const Item& item) {
+  if (!fresh(epoch, item)) return false;
+  if (find(epoch) == nullptr) {
+    if (epochs_.size() == kMaxEpochs) {
+      closed_.push_back(epochs_.front().id);
+      epochs_.erase(epochs_.begin());
+    }
+    epochs_.push_back({epoch, {}});
+  }
+  const auto known =
+      std::find_if(epochs_.begin(), epochs_.end(), [&](const Epoch& e) { return e.id == epoch; });
+  return known->lanes[item.lane].add(item.number);
+}
+
+std::vector<Receipt> Receiver::receipts() const {
+  std::vector<Receipt> out;
+  const std::size_t newest = std::min<std::size_t>(2, epochs_.size());
+  for (auto epoch = epochs_.rbegin();
+       epoch != epochs_.rbegin() + static_cast<std::ptrdiff_t>(newest); ++epoch) {
+    for (const auto& [lane, ranges] : epoch->lanes) {
+      const auto& all = ranges.ranges();
+      const auto end =
+          all.size() <= kReceiptRanges ? all.end() : std::next(all.begin(), kReceiptRanges);
+      auto held = Ranges::from({all.begin(), end});
+      LANDER_CHECK(held.ok());
+      out.push_back({epoch->id, lane, *std::move(held)});
+    }
+  }
+  return out;
+}
+
+base::Bytes Receiver::encode() const {
+  base::CborWriter out;
+  out.array(3).unsigned_integer(kFormat).array(epochs_.size());
+  for (const Epoch& epoch : epochs_) {
+    out.array(2).unsigned_integer(epoch.id).array(epoch.lanes.size());
+    for (const auto& [lane, ranges] : epoch.lanes) {
+      out.array(2).unsigned_integer(lane);
+      put_ranges(out, ranges);
+    }
+  }
+  out.array(closed_.size());
+  for (const std::uint64_t id : closed_) out.unsigned_integer(id);
+  return out.take();
+}
+
+base::Result<Receiver> Receiver::decode(base::ByteView bytes) {
+  Receiver out;
+  base::CborReader in(bytes);
+  LANDER_TRY(expect_array(in, 3, "journal of a peer"));
+  LANDER_TRY(expect_format(in, kFormat, "journal of a peer"));
+  LANDER_ASSIGN(const std::uint64_t epochs, in.array());
+  if (epochs > kMaxEpochs) return corrupt(in, "at most 16 epochs");
+  for (std::uint64_t i = 0; i < epochs; ++i) {
+    Epoch epoch;
+    LANDER_TRY(expect_array(in, 2, "epoch"));
+    LANDER_ASSIGN(epoch.id, in.unsigned_integer());
+    LANDER_ASSIGN(const std::uint64_t lanes, in.array());
+    for (std::uint64_t k = 0; k < lanes; ++k) {
+      LANDER_TRY(expect_array(in, 2, "lane"));
+      LANDER_ASSIGN(const std::uint8_t lane, read_lane(in));
+      if (!epoch.lanes.empty() && lane <= epoch.lanes.rbegin()->first) {
+        return corrupt(in, "ascending lanes");
+      }
+      LANDER_ASSIGN(epoch.lanes[lane], read_ranges(in));
+    }
+    if (out.find(epoch.id) != nullptr) return corrupt(in, "each epoch once");
+    out.epochs_.push_back(std::move(epoch));
+  }
+  LANDER_ASSIGN(const std::uint64_t closed, in.array());
+  if (closed > kMaxClosed) return corrupt(in, "at most 4096 closed epochs");
+  for (std::uint64_t i = 0; i < closed; ++i) {
+    LANDER_ASSIGN(const std::uint64_t id, in.unsigned_integer());
+    out.closed_.push_back(id);
+  }
+  LANDER_TRY(in.end());
+  return out;
+}
+
+}  // namespace lander::link
