@@ -1,5 +1,6 @@
-// A block: observations of one series as columns, the unit in which data is stored, sent and ingested.
-// Format: docs/formats/block.md. Lossless to the bit (NaN payloads, -0). Pure, thread-safe.
+// A block: observations of one series as columns, the unit in which data is stored, sent and
+// ingested. Format: docs/formats/block.md. Lossless to the bit (NaN payloads, -0). Pure,
+// thread-safe.
 #pragma once
 
 #include <string>
@@ -41,8 +42,8 @@ struct Summary {
   double mean() const { return count ? sum / static_cast<double>(count) : 0; }
 };
 
-// One block of one datastream with what a reader elsewhere needs to place it in time: what an item of
-// type "blocks" carries. Format: docs/formats/block.md.
+// One block of one datastream with what a reader elsewhere needs to place it in time: what an item
+// of type "blocks" carries. Format: docs/formats/block.md.
 struct SeriesBlock {
   std::string datastream;
   std::uint32_t revision = 1;

@@ -36,17 +36,18 @@ struct Location {
 struct Policy {
   Uplink uplink = Uplink::kSummary;
   bool pickup = true;
-  base::DurationUs max_lateness = 10 * base::kMinute;  // older data is stored, but raises no live alert
+  base::DurationUs max_lateness =
+      10 * base::kMinute;  // older data is stored, but raises no live alert
 };
 
 // How the datastream is fed: one address of one source. The address's form is the driver's:
 // MQTT "topic" or "topic#/json/pointer"; Modbus "unit/holding|input|coil|discrete/register:type";
 // host "load1"; replay: a column's name.
 struct Binding {
-  std::string source;         // Source::id
+  std::string source;  // Source::id
   std::string address;
-  std::string unit;           // UCUM, as the equipment gives it; empty: the datastream's own
-  std::string time_pointer;   // MQTT: JSON pointer of the phenomenonTime; empty: arrival
+  std::string unit;              // UCUM, as the equipment gives it; empty: the datastream's own
+  std::string time_pointer;      // MQTT: JSON pointer of the phenomenonTime; empty: arrival
   std::string sequence_pointer;  // MQTT: JSON pointer of a counter; a repeat is stored once
   base::DurationUs interval = base::kSecond;  // polled sources; the rate that is expected of others
 };
@@ -56,8 +57,8 @@ struct Datastream {
   std::string id;  // [a-z0-9][a-z0-9._-]{0,62}, unique in the site, for life
   std::uint32_t revision = 1;
   std::string name;
-  std::string asset;     // "enterprise/site/area/line/asset", at least one part
-  std::string property;  // observed property: "vibration", "pressure", "flow-rate", ...
+  std::string asset;       // "enterprise/site/area/line/asset", at least one part
+  std::string property;    // observed property: "vibration", "pressure", "flow-rate", ...
   std::string unit = "1";  // UCUM
   Kind kind = Kind::kNumber;
   Sensor sensor;
@@ -67,7 +68,8 @@ struct Datastream {
   Policy policy;
   Binding binding;
 
-  friend bool same_revision(const Datastream& a, const Datastream& b);  // equal but for policy and name
+  friend bool same_revision(const Datastream& a,
+                            const Datastream& b);  // equal but for policy, name and number
 };
 
 std::string_view to_string(Kind kind);
@@ -76,6 +78,9 @@ base::Result<Kind> parse_kind(std::string_view text);
 base::Result<Uplink> parse_uplink(std::string_view text);
 base::Status valid_id(std::string_view id);
 base::Status valid_asset(std::string_view asset);
+// Everything that must hold of a declared datastream: id, asset, property and units, finite and
+// possible numbers, bounded texts. kInvalid names the datastream and the field.
+base::Status valid(const Datastream& datastream);
 
 // Deterministic CBOR, for the twin, the store and the lake. decode() bounds and validates.
 base::Bytes encode(const Datastream& datastream);

@@ -27,13 +27,13 @@ inline bool is_bad(Quality q) { return (static_cast<std::uint32_t>(q) >> 30) >= 
 std::string_view to_string(Quality quality);  // "Good", "BadOutOfRange", ...
 
 using Value = std::variant<double, std::int64_t, bool, std::string>;  // in the order of Kind
-double as_number(const Value& value);  // text is NaN
+double as_number(const Value& value);                                 // text is NaN
 
 struct Observation {
   SeriesKey series = 0;
   Quality quality = Quality::kGood;
-  base::TimeUs time = 0;            // phenomenonTime as claimed; see clock.h for how it becomes UTC
-  std::uint64_t sequence = 0;       // the source's own counter; 0: none
+  base::TimeUs time = 0;       // phenomenonTime as claimed; see clock.h for how it becomes UTC
+  std::uint64_t sequence = 0;  // the source's own counter; 0: none
   Value value = 0.0;
 };
 

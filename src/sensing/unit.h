@@ -7,8 +7,9 @@
 
 namespace lander::sensing {
 
-// Prefixes, products, quotients, integer powers, parentheses, annotations {..}; base units m g s A K cd mol rad
-// and those of industry: Hz N Pa bar psi ([psi]) J W V Ohm Cel [degF] L min h d % [g] ([g] is standard gravity), r/min as "{rev}/min", ...
+// Prefixes, products, quotients, integer powers, parentheses, annotations {..}; base units m g s A
+// K cd mol rad and those of industry: Hz N Pa bar psi ([psi]) J W V Ohm Cel [degF] L min h d % [g]
+// ([g] is standard gravity), r/min as "{rev}/min", ...
 base::Status valid_unit(std::string_view unit);
 
 // to = from * factor + offset (an offset only between temperature scales).

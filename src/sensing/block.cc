@@ -1,0 +1,386 @@
+#include "sensing/block.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+namespace lander::sensing {
+namespace {
+
+using base::Bytes;
+using base::ByteView;
+using base::Code;
+using base::Error;
+using base::Result;
+using base::Status;
+
+constexpr std::uint8_t kMagic[2] = {'L', 'B'};
+constexpr std::uint8_t kVersion = 1;
+constexpr std::size_t kCrcBytes = 4;
+enum NumberCoding : std::uint8_t { kXor = 0, kDecimal = 1 };
+constexpr int kMaxDecimals = 6;
+constexpr double kPowers[kMaxDecimals + 1] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6};
+constexpr double kExact = 9007199254740992.0;  // 2^53: integers below have one double each
+
+std::uint64_t zigzag(std::uint64_t difference) {
+  return difference << 1 ^ (difference >> 63 ? ~std::uint64_t{0} : 0);
+}
+std::uint64_t unzigzag(std::uint64_t coded) {
+  return coded >> 1 ^ (coded & 1 ? ~std::uint64_t{0} : 0);
+}
+
+void put_varint(Bytes& out, std::uint64_t value) {
+  while (value >= 0x80) {
+    out.push_back(static_cast<std::uint8_t>(value | 0x80));
+    value >>= 7;
+  }
+  out.push_back(static_cast<std::uint8_t>(value));
+}
+
+void put_u32(Bytes& out, std::uint32_t value) {
+  for (int i = 0; i < 4; ++i) out.push_back(static_cast<std::uint8_t>(value >> (8 * i)));
+}
+
+void put_times(Bytes& out, const std::vector<base::TimeUs>& times) {
+  std::uint64_t previous = 0, step = 0;
+  for (std::size_t i = 0; i < times.size(); ++i) {
+    LANDER_CHECK(i == 0 || times[i] >= times[i - 1]);
+    const auto time = static_cast<std::uint64_t>(times[i]);
+    const std::uint64_t delta = time - previous;
+    put_varint(out, zigzag(delta - step));
+    previous = time;
+    step = i == 0 ? 0 : delta;
+  }
+}
+
+void put_qualities(Bytes& out, const std::vector<Quality>& qualities) {
+  for (std::size_t i = 0; i < qualities.size();) {
+    std::size_t end = i + 1;
+    while (end < qualities.size() && qualities[end] == qualities[i]) ++end;
+    put_varint(out, end - i);
+    put_varint(out, static_cast<std::uint32_t>(qualities[i]));
+    i = end;
+  }
+}
+
+// The value times 10^decimals when that is an integer that gives back the very same bits.
+bool scaled(double value, int decimals, std::int64_t& out) {
+  const double product = std::nearbyint(value * kPowers[decimals]);
+  if (!(std::fabs(product) < kExact)) return false;
+  out = static_cast<std::int64_t>(product);
+  const double back = static_cast<double>(out) / kPowers[decimals];
+  return std::bit_cast<std::uint64_t>(back) == std::bit_cast<std::uint64_t>(value);
+}
+
+// The fewest decimals that hold every value, or -1.
+int common_decimals(const std::vector<double>& numbers) {
+  std::int64_t ignored = 0;
+  for (int decimals = 0; decimals <= kMaxDecimals; ++decimals) {
+    const auto fits = [&](double number) { return scaled(number, decimals, ignored); };
+    if (std::all_of(numbers.begin(), numbers.end(), fits)) return decimals;
+  }
+  return -1;
+}
+
+void put_xor(Bytes& out, const std::vector<double>& numbers) {
+  std::uint64_t previous = 0;
+  for (double number : numbers) {
+    const auto bits = std::bit_cast<std::uint64_t>(number);
+    const std::uint64_t changed = bits ^ previous;
+    previous = bits;
+    if (changed == 0) {
+      out.push_back(0);
+      continue;
+    }
+    const int trailing = std::countr_zero(changed) / 8;
+    const int length = 8 - std::countl_zero(changed) / 8 - trailing;
+    out.push_back(static_cast<std::uint8_t>(trailing << 4 | length));
+    for (int i = 0; i < length; ++i) {
+      out.push_back(static_cast<std::uint8_t>(changed >> (8 * (trailing + i))));
+    }
+  }
+}
+
+void put_numbers(Bytes& out, const std::vector<double>& numbers) {
+  const int decimals = common_decimals(numbers);
+  if (decimals < 0) {
+    out.push_back(kXor);
+    put_xor(out, numbers);
+    return;
+  }
+  out.push_back(kDecimal);
+  out.push_back(static_cast<std::uint8_t>(decimals));
+  std::int64_t previous = 0;
+  for (double number : numbers) {
+    std::int64_t value = 0;
+    LANDER_CHECK(scaled(number, decimals, value));
+    put_varint(out,
+               zigzag(static_cast<std::uint64_t>(value) - static_cast<std::uint64_t>(previous)));
+    previous = value;
+  }
+}
+
+void put_values(Bytes& out, const Block& block) {
+  switch (block.kind) {
+    case Kind::kNumber:
+      LANDER_CHECK(block.numbers.size() == block.size());
+      put_numbers(out, block.numbers);
+      return;
+    case Kind::kInteger: {
+      LANDER_CHECK(block.integers.size() == block.size());
+      std::uint64_t previous = 0;
+      for (std::int64_t integer : block.integers) {
+        put_varint(out, zigzag(static_cast<std::uint64_t>(integer) - previous));
+        previous = static_cast<std::uint64_t>(integer);
+      }
+      return;
+    }
+    case Kind::kBoolean:
+      LANDER_CHECK(block.booleans.size() == block.size());
+      for (std::size_t i = 0; i < block.size(); i += 8) {
+        std::uint8_t byte = 0;
+        for (std::size_t bit = 0; bit < 8 && i + bit < block.size(); ++bit) {
+          byte |= static_cast<std::uint8_t>(block.booleans[i + bit] ? 1u << bit : 0u);
+        }
+        out.push_back(byte);
+      }
+      return;
+    case Kind::kText:
+      LANDER_CHECK(block.texts.size() == block.size());
+      for (const std::string& text : block.texts) {
+        LANDER_CHECK(text.size() <= kMaxTextBytes);
+        out.push_back(static_cast<std::uint8_t>(text.size()));
+        out.push_back(static_cast<std::uint8_t>(text.size() >> 8));
+        out.insert(out.end(), text.begin(), text.end());
+      }
+      return;
+  }
+  LANDER_CHECK(!"a kind of value that blocks do not have");
+}
+
+class Decoder {
+ public:
+  explicit Decoder(ByteView bytes) : bytes_(bytes) {}
+
+  Result<Block> block();
+
+ private:
+  Error corrupt(const char* expected) const {
+    return Error(Code::kCorrupt, "block at byte " + std::to_string(at_) + ": expected " + expected);
+  }
+  std::size_t left() const { return bytes_.size() - at_; }
+  bool byte(std::uint8_t& out) {
+    if (left() == 0) return false;
+    out = bytes_[at_++];
+    return true;
+  }
+  bool varint(std::uint64_t& out) {
+    out = 0;
+    for (int shift = 0; shift < 64 && left() > 0; shift += 7) {
+      const std::uint8_t part = bytes_[at_++];
+      if (shift == 63 && part > 1) return false;
+      out |= static_cast<std::uint64_t>(part & 0x7F) << shift;
+      if (part < 0x80) return part != 0 || shift == 0;  // one value has one form
+    }
+    return false;
+  }
+  Status header(std::size_t& count);
+  Status times(std::size_t count);
+  Status qualities(std::size_t count);
+  Status numbers(std::size_t count);
+  Status integers(std::size_t count);
+  Status booleans(std::size_t count);
+  Status texts(std::size_t count);
+  Status values(std::size_t count);
+
+  ByteView bytes_;
+  std::size_t at_ = 0;
+  Block block_;
+};
+
+Status Decoder::header(std::size_t& count) {
+  std::uint8_t magic[2] = {}, version = 0, kind = 0;
+  if (!byte(magic[0]) || !byte(magic[1]) || magic[0] != kMagic[0] || magic[1] != kMagic[1]) {
+    return corrupt("the letters LB");
+  }
+  if (!byte(version)) return corrupt("a version");
+  if (version != kVersion) {
+    return Error(Code::kUnsupported,
+                 "block of version " + std::to_string(version) + ", this program reads version 1");
+  }
+  if (!byte(kind) || kind > static_cast<std::uint8_t>(Kind::kText))
+    return corrupt("a kind, 0 to 3");
+  block_.kind = static_cast<Kind>(kind);
+  std::uint64_t samples = 0;
+  if (!varint(samples) || samples > kMaxBlockSamples) return corrupt("at most 65536 samples");
+  if (samples > left()) return corrupt("a byte or more for each sample");
+  count = samples;
+  return {};
+}
+
+Status Decoder::times(std::size_t count) {
+  block_.times.reserve(count);
+  std::uint64_t time = 0, step = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    std::uint64_t coded = 0;
+    if (!varint(coded)) return corrupt("a time");
+    const std::uint64_t delta = unzigzag(coded) + step;
+    if (i > 0) {
+      const auto room = static_cast<std::uint64_t>(INT64_MAX) - time;
+      if (delta > room) return corrupt("a time that is not before the last");
+      step = delta;
+    }
+    time += delta;
+    block_.times.push_back(static_cast<base::TimeUs>(time));
+  }
+  return {};
+}
+
+Status Decoder::qualities(std::size_t count) {
+  block_.qualities.reserve(count);
+  while (block_.qualities.size() < count) {
+    std::uint64_t run = 0, code = 0;
+    if (!varint(run) || run == 0 || run > count - block_.qualities.size()) {
+      return corrupt("a run of qualities within the block");
+    }
+    if (!varint(code) || code > UINT32_MAX) return corrupt("a quality of 32 bits");
+    const auto quality = static_cast<Quality>(code);
+    if (!block_.qualities.empty() && block_.qualities.back() == quality) {
+      return corrupt("a quality other than that of the run before");
+    }
+    block_.qualities.insert(block_.qualities.end(), run, quality);
+  }
+  return {};
+}
+
+Status Decoder::numbers(std::size_t count) {
+  std::uint8_t coding = 0;
+  if (!byte(coding) || coding > kDecimal) return corrupt("a coding of numbers, 0 or 1");
+  if (count > left()) return corrupt("a byte or more for each number");
+  block_.numbers.reserve(count);
+  if (coding == kDecimal) {
+    std::uint8_t decimals = 0;
+    if (!byte(decimals) || decimals > kMaxDecimals) return corrupt("at most 6 decimals");
+    std::uint64_t value = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      std::uint64_t coded = 0;
+      if (!varint(coded)) return corrupt("a scaled number");
+      value += unzigzag(coded);
+      block_.numbers.push_back(static_cast<double>(static_cast<std::int64_t>(value)) /
+                               kPowers[decimals]);
+    }
+    return {};
+  }
+  std::uint64_t bits = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    std::uint8_t form = 0;
+    if (!byte(form)) return corrupt("the form of a number");
+    const int trailing = form >> 4, length = form & 15;
+    if (trailing + length > 8 || left() < static_cast<std::size_t>(length)) {
+      return corrupt("the changed bytes of a number");
+    }
+    for (int k = 0; k < length; ++k) {
+      bits ^= static_cast<std::uint64_t>(bytes_[at_++]) << (8 * (trailing + k));
+    }
+    block_.numbers.push_back(std::bit_cast<double>(bits));
+  }
+  return {};
+}
+
+Status Decoder::integers(std::size_t count) {
+  if (count > left()) return corrupt("a byte or more for each integer");
+  block_.integers.reserve(count);
+  std::uint64_t value = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    std::uint64_t coded = 0;
+    if (!varint(coded)) return corrupt("an integer");
+    value += unzigzag(coded);
+    block_.integers.push_back(static_cast<std::int64_t>(value));
+  }
+  return {};
+}
+
+Status Decoder::booleans(std::size_t count) {
+  if ((count + 7) / 8 > left()) return corrupt("a bit for each boolean");
+  block_.booleans.reserve(count);
+  for (std::size_t i = 0; i < count; i += 8) {
+    const std::uint8_t bits = bytes_[at_++];
+    for (std::size_t bit = 0; bit < 8; ++bit) {
+      const bool set = bits >> bit & 1;
+      if (i + bit < count) {
+        block_.booleans.push_back(set);
+      } else if (set) {
+        return corrupt("zero bits after the last boolean");
+      }
+    }
+  }
+  return {};
+}
+
+Status Decoder::texts(std::size_t count) {
+  if (count > left() / 2) return corrupt("two bytes or more for each text");
+  block_.texts.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    std::uint8_t low = 0, high = 0;
+    if (!byte(low) || !byte(high)) return corrupt("the length of a text");
+    const std::size_t size = low | static_cast<std::size_t>(high) << 8;
+    if (size > kMaxTextBytes || size > left()) return corrupt("a text of at most 4096 bytes");
+    block_.texts.emplace_back(base::as_text(bytes_.subspan(at_, size)));
+    at_ += size;
+  }
+  return {};
+}
+
+Status Decoder::values(std::size_t count) {
+  switch (block_.kind) {
+    case Kind::kNumber:
+      return numbers(count);
+    case Kind::kInteger:
+      return integers(count);
+    case Kind::kBoolean:
+      return booleans(count);
+    case Kind::kText:
+      return texts(count);
+  }
+  return corrupt("a kind, 0 to 3");
+}
+
+Result<Block> Decoder::block() {
+  // The sum first: what follows may then trust that it reads what was written.
+  if (bytes_.size() < kCrcBytes) return corrupt("a block");
+  const ByteView crc = bytes_.last(kCrcBytes);
+  bytes_ = bytes_.first(bytes_.size() - kCrcBytes);
+  std::uint32_t stated = 0;
+  for (std::size_t i = 0; i < kCrcBytes; ++i)
+    stated |= static_cast<std::uint32_t>(crc[i]) << (8 * i);
+  if (stated != base::crc32c(bytes_)) return corrupt("bytes that match their CRC-32C");
+  std::size_t count = 0;
+  LANDER_TRY(header(count));
+  LANDER_TRY(times(count));
+  LANDER_TRY(qualities(count));
+  LANDER_TRY(values(count));
+  if (left() != 0) return corrupt("the end of the block");
+  return std::move(block_);
+}
+
+}  // namespace
+
+Bytes encode(const Block& block) {
+  LANDER_CHECK(block.size() <= kMaxBlockSamples);
+  LANDER_CHECK(block.qualities.size() == block.size());
+  Bytes out;
+  out.reserve(24 + block.size() * 6);
+  out.insert(out.end(), std::begin(kMagic), std::end(kMagic));
+  out.push_back(kVersion);
+  out.push_back(static_cast<std::uint8_t>(block.kind));
+  put_varint(out, block.size());
+  put_times(out, block.times);
+  put_qualities(out, block.qualities);
+  put_values(out, block);
+  put_u32(out, base::crc32c(out));
+  return out;
+}
+
+Result<Block> decode_block(ByteView bytes) { return Decoder(bytes).block(); }
+
+}  // namespace lander::sensing
