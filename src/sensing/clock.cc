@@ -112,7 +112,7 @@ bool ClockBook::refer(DurationUs monotonic, TimeUs wall, TimeUs reference, Durat
     now.monotonic_checked = monotonic;
     pin_boot(monotonic, add(wall, moved_to), new_error, source);
   };
-  if (apart <= error || (apart <= kJump && before <= 4 * error)) {
+  if (apart <= std::max(error, kJump)) {
     const DurationUs bound = add(apart, error);
     if (bound >= before) return false;
     const bool worth_writing = before == kUnknown || bound < now.error - now.error / 4 ||
@@ -120,7 +120,8 @@ bool ClockBook::refer(DurationUs monotonic, TimeUs wall, TimeUs reference, Durat
     confirm(now.offset, bound);
     return worth_writing;
   }
-  if (before > 4 * error) {
+  const DurationUs drift = subtract(monotonic, now.monotonic_from) / kDriftDivisor;
+  if (apart <= before && apart > drift) {  // it was as wrong from the segment's start
     confirm(offset, error);
     return true;
   }

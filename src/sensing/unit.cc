@@ -259,9 +259,10 @@ Result<Conversion> conversion(std::string_view from, std::string_view to) {
     return Error(Code::kInvalid, "\"" + std::string(from) + "\" to \"" + std::string(to) +
                                      "\": the factor is beyond the range of numbers");
   }
-  // The zeros of the scales are decimals of two places: what lies below 1e-12 is rounding.
+  // The zeros of the scales are decimals of two places: what is that close to one is rounding.
   const double offset = source.zero.value_or(0) * out.factor - target.zero.value_or(0);
-  out.offset = std::nearbyint(offset * 1e12) / 1e12;
+  const double decimal = std::nearbyint(offset * 100) / 100;
+  out.offset = std::fabs(offset - decimal) < 1e-9 ? decimal : offset;
   return out;
 }
 
