@@ -13,6 +13,7 @@
 #include "sensing/datastream.h"
 #include "sensing/observation.h"
 #include "source/config.h"
+#include "source/raw.h"
 
 namespace lander::source {
 
@@ -26,8 +27,9 @@ class Sink {
  public:
   virtual ~Sink() = default;
   // Takes the observations, or refuses them when the queue is full: the source then holds back its
-  // peer and tries again. `durable` is called once, from any thread, with ok when all are on disk or
-  // with the error; a source that can wait acknowledges only then.
+  // peer and tries again, with the same observations. `durable` of what was taken is called once,
+  // from any thread and even after the source is gone, with ok when all are on disk or with the
+  // error; a source that can wait acknowledges only then. It is not called for what was refused.
   virtual bool accept(std::vector<sensing::Observation>& observations,
                       std::function<void(const base::Status&)> durable) = 0;
 };
@@ -43,32 +45,58 @@ struct Candidate {
 };
 
 struct Health {
-  enum class State : std::uint8_t { kStarting, kConnected, kDegraded, kDisconnected } state = State::kStarting;
+  enum class State : std::uint8_t {
+    kStarting,
+    kConnected,
+    kDegraded,
+    kDisconnected
+  } state = State::kStarting;
   std::string reason;  // "connect to 127.0.0.1:1502: refused; next try in 4s"
+  // Messages, polls, rows that came in; observations the sink was too full for at the first try;
+  // messages or cells that could not be understood, were too long, and why the last of them.
   std::uint64_t received = 0, refused = 0, malformed = 0;
   std::string last_malformed;  // "topic x, offset 17: expected a number, found \"abc\""
 };
 
 class Source {
  public:
-  virtual ~Source() = default;  // stops and joins
-  virtual base::Status start(std::vector<Bound> bound, Sink& sink) = 0;  // once; the sink outlives it
-  virtual std::vector<Candidate> candidates() const = 0;                 // any thread; at most 1,000
-  virtual Health health() const = 0;                                     // any thread
+  // One thread per source, from start() to here: it stops within about two seconds and joins.
+  virtual ~Source() = default;
+  // Once; the sink outlives the source. kInvalid names the datastream whose address, unit or kind
+  // this driver cannot serve, and nothing runs then. Without bound datastreams it looks for
+  // candidates only.
+  virtual base::Status start(std::vector<Bound> bound, Sink& sink) = 0;
+  virtual std::vector<Candidate> candidates() const = 0;  // any thread; at most 1,000
+  virtual Health health() const = 0;                      // any thread
 };
 
+// kInvalid says what of the configuration cannot be; nothing is opened or connected before start().
+// The clock outlives the source.
 base::Result<std::unique_ptr<Source>> make_source(const Config& config, os::Clock& clock);
 
-// Shared by the drivers, and tested alone: raw number -> observation by calibration, units and range.
+inline constexpr double kAbsurd = 1e30;  // no quantity of industry in any unit of it is larger
+
+// Shared by the drivers, and tested alone: raw value -> observation by calibration, units and
+// range. Immutable, thread-safe.
 class Converter {
  public:
+  // kInvalid names the datastream and the units that do not fit.
   static base::Result<Converter> make(const Bound& bound);
-  // NaN, infinite or beyond ±1e30: BadSensorFailure; outside least..most: BadOutOfRange. The value
-  // is kept as it came in either case.
+  // For datastreams of kind number or integer (rounded). NaN, infinite or beyond ±kAbsurd:
+  // BadSensorFailure, the value kept as it came (0 for an integer, which cannot hold it); outside
+  // least..most: BadOutOfRange, converted but not clamped.
   sensing::Observation number(double raw, base::TimeUs time, std::uint64_t sequence = 0) const;
+  // By the datastream's kind; null is a sensor that failed. kInvalid: "expected a number, found
+  // ...".
+  base::Result<sensing::Observation> value(const Raw& raw, base::TimeUs time,
+                                           std::uint64_t sequence = 0) const;
+  // The mark that from here on nothing is known, of a peer that does not answer.
+  sensing::Observation lost(base::TimeUs time) const;
   const Bound& bound() const { return bound_; }
 
  private:
+  sensing::Observation integer(std::int64_t raw, base::TimeUs time, std::uint64_t sequence) const;
+
   Bound bound_;
   double factor_ = 1, offset_ = 0;
 };
