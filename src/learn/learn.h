@@ -29,7 +29,7 @@ struct InputReadiness {
 };
 struct Readiness {
   bool ready = false;
-  std::string reason;            // "12 of 14 healthy minutes; sensor x frozen 40 % of the time"
+  std::string reason;  // "12 of 14 healthy minutes; sensor x frozen 40 % of the time"
   std::int64_t rows_usable = 0, rows_needed = 0;
   std::vector<InputReadiness> inputs;
 };
@@ -40,8 +40,9 @@ struct Request {
   base::TimeUs now = 0;
   double false_alarms_per_day = 1.0 / 30;
 };
-// kInvalid with the readiness' reason when not ready. Limits are set on a held-back last part, never
-// on what the parameters were fitted to; metrics name both. Memory: O(inputs^2 + rows*inputs).
+// kInvalid with the readiness' reason when not ready. Limits are set on a held-back last part,
+// never on what the parameters were fitted to; metrics name both. Memory: O(inputs^2 +
+// rows*inputs).
 base::Result<model::Model> train(const Frames& frames, const Request& request,
                                  const std::function<void(double)>& progress = {});
 
