@@ -59,7 +59,8 @@ alert::Evidence Alarms::evidence(const alert::Info& info, base::TimeUs now,
         points.push_back({observation.time, sensing::as_number(observation.value)});
       }
     }
-    if (points.size() > kEvidencePoints) points.erase(points.begin(), points.end() - kEvidencePoints);
+    if (points.size() > kEvidencePoints)
+      points.erase(points.begin(), points.end() - kEvidencePoints);
     out.series.emplace_back(cause.datastream, std::move(points));
   }
   return out;
@@ -104,13 +105,15 @@ void Alarms::clear(const alert::Alert& alert, base::TimeUs now, const std::strin
 void Alarms::record(const alert::Event& event, bool to_hub) {
   auto applied = book_.apply(event);
   if (!applied.ok()) {
-    os::log_error("alert", "own event is refused", {{"event", event.id}, {"error", applied.error().message()}});
+    os::log_error("alert", "own event is refused",
+                  {{"event", event.id}, {"error", applied.error().message()}});
     return;
   }
   if (!*applied) return;
   announce(event);
   if (waiting_.size() >= kMaxWaiting) {
-    os::log_error("alert", "too many events wait for the disk; the oldest is not kept", {{"event", waiting_.front().event.id}});
+    os::log_error("alert", "too many events wait for the disk; the oldest is not kept",
+                  {{"event", waiting_.front().event.id}});
     waiting_.pop_front();
   }
   waiting_.push_back({event, to_hub});
@@ -126,8 +129,9 @@ void Alarms::write_waiting() {
     if (waiting.to_hub) batch.items.push_back({link::kLaneAlert, "alert-event", body});
   }
   if (auto committed = context_.store.commit(batch); !committed.ok()) {
-    os::log_error("alert", "alarm is not durable yet, will try again",
-                  {{"events", std::uint64_t{waiting_.size()}}, {"error", committed.error().message()}});
+    os::log_error(
+        "alert", "alarm is not durable yet, will try again",
+        {{"events", std::uint64_t{waiting_.size()}}, {"error", committed.error().message()}});
     return;
   }
   waiting_.clear();
@@ -137,7 +141,10 @@ void Alarms::announce(const alert::Event& event) {
   const auto alert = book_.find(event.alert);
   if (!alert) return;
   os::log_info("alert", alert::to_string(event.kind).data(),
-               {{"alert", event.alert}, {"asset", alert->info.asset}, {"title", alert->info.title}, {"actor", event.actor}});
+               {{"alert", event.alert},
+                {"asset", alert->info.asset},
+                {"title", alert->info.title},
+                {"actor", event.actor}});
   context_.shell.tell({context_.tenant, context_.site, event, *alert});
 }
 
@@ -168,7 +175,8 @@ base::Result<store::Record> Alarms::from_hub(const alert::Event& event) const {
 void Alarms::accepted(const alert::Event& event) {
   auto applied = book_.apply(event);
   if (!applied.ok()) {
-    os::log_warn("alert", "event is refused", {{"event", event.id}, {"error", applied.error().message()}});
+    os::log_warn("alert", "event is refused",
+                 {{"event", event.id}, {"error", applied.error().message()}});
   } else if (*applied) {
     announce(event);
   }
@@ -200,7 +208,8 @@ void Alarms::tick(base::TimeUs now) {
     run.settled = true;
     const std::string prefix = pipeline + "/";
     for (const auto& alert : book_.alerts(true, now, SIZE_MAX)) {
-      if (alert.active && alert.info.rule.starts_with(prefix) && !run.seen.contains(alert.info.rule)) {
+      if (alert.active && alert.info.rule.starts_with(prefix) &&
+          !run.seen.contains(alert.info.rule)) {
         clear(alert, now, "not seen again since the restart");
       }
     }
@@ -211,7 +220,8 @@ void Alarms::tick(base::TimeUs now) {
   }
   if (dropped.records.empty()) return;
   if (auto committed = context_.store.commit(dropped); !committed.ok()) {
-    os::log_warn("alert", "old events could not be removed", {{"error", committed.error().message()}});
+    os::log_warn("alert", "old events could not be removed",
+                 {{"error", committed.error().message()}});
   }
 }
 

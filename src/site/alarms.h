@@ -1,4 +1,5 @@
-// The site's alarms: what pipelines signal and people decide, made durable, told and queued for the hub.
+// The site's alarms: what pipelines signal and people decide, made durable, told and queued for the
+// hub.
 #pragma once
 
 #include <deque>
@@ -17,8 +18,9 @@ class Alarms {
   explicit Alarms(Context& context) : context_(context) {}
   base::Status load();
 
-  // An edge from a pipeline. Raised in memory and told at once, then committed with its evidence; when the
-  // commit fails the event waits and is tried again by tick(): an alarm is never held back by the disk.
+  // An edge from a pipeline. Raised in memory and told at once, then committed with its evidence;
+  // when the commit fails the event waits and is tried again by tick(): an alarm is never held back
+  // by the disk.
   void signal(const std::string& pipeline, const stream::Signal& signal,
               const std::vector<sensing::Observation>& uncommitted);
   // A person's event, durable when it returns.
@@ -26,7 +28,8 @@ class Alarms {
   // From the hub: the record to commit with the receipt; accepted() after that commit.
   base::Result<store::Record> from_hub(const alert::Event& event) const;
   void accepted(const alert::Event& event);
-  // A pipeline is gone, or runs again without its past: alarms of its rules that nobody raises any more end.
+  // A pipeline is gone, or runs again without its past: alarms of its rules that nobody raises any
+  // more end.
   void end_all(const std::string& pipeline, const std::string& why);
   void started(const std::string& pipeline);
   void tick(base::TimeUs now);
@@ -36,10 +39,10 @@ class Alarms {
 
  private:
   struct Run {
-    base::DurationUs since = 0;   // monotonic
+    base::DurationUs since = 0;  // monotonic
     std::uint64_t raised = 0;
-    std::set<std::string> seen;   // rules raised in this run
-    bool settled = false;         // leftovers of the run before were ended
+    std::set<std::string> seen;  // rules raised in this run
+    bool settled = false;        // leftovers of the run before were ended
   };
   void record(const alert::Event& event, bool to_hub);
   void write_waiting();

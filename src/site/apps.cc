@@ -66,7 +66,8 @@ void Apps::want(const std::vector<twin::AppAssignment>& assignments) {
     if (!wanted && !app.state.wanted.empty()) event(app, {twin::AppEventKind::kUnwant, "", "", 0});
   }
   std::erase_if(apps_, [&](const auto& entry) {
-    return entry.second.state.state == twin::UpdateState::kIdle && entry.second.state.running.empty();
+    return entry.second.state.state == twin::UpdateState::kIdle &&
+           entry.second.state.running.empty();
   });
 }
 
@@ -75,21 +76,28 @@ void Apps::event(App& app, twin::AppEvent event) {
   app.state = next.state;
   store::Batch batch;
   const bool gone = app.state.state == twin::UpdateState::kIdle && app.state.running.empty();
-  batch.records.push_back({std::string(kAppRecord), app.state.name, gone ? base::Bytes() : twin::encode(app.state)});
+  batch.records.push_back(
+      {std::string(kAppRecord), app.state.name, gone ? base::Bytes() : twin::encode(app.state)});
   if (auto committed = context_.store.commit(batch); !committed.ok()) {
     // The state machine is idempotent: after a restart it repeats this step.
-    os::log_error("app", "state is not durable", {{"app", app.state.name}, {"error", committed.error().message()}});
+    os::log_error("app", "state is not durable",
+                  {{"app", app.state.name}, {"error", committed.error().message()}});
   }
   act(app, next.action);
 }
 
 void Apps::act(App& app, twin::AppDo action) {
   switch (action) {
-    case twin::AppDo::kNothing: return;
-    case twin::AppDo::kFetch: return fetch(app);
-    case twin::AppDo::kVerify: return verify(app);
-    case twin::AppDo::kStart: return start(app, app.state.wanted);
-    case twin::AppDo::kStartPrevious: return start(app, app.state.previous.empty() ? app.state.running : app.state.previous);
+    case twin::AppDo::kNothing:
+      return;
+    case twin::AppDo::kFetch:
+      return fetch(app);
+    case twin::AppDo::kVerify:
+      return verify(app);
+    case twin::AppDo::kStart:
+      return start(app, app.state.wanted);
+    case twin::AppDo::kStartPrevious:
+      return start(app, app.state.previous.empty() ? app.state.running : app.state.previous);
     case twin::AppDo::kStop:
       context_.shell.remove_pipeline(pipeline_id(app));
       alarms_.end_all(pipeline_id(app), "the app was removed");
@@ -100,30 +108,36 @@ void Apps::act(App& app, twin::AppDo action) {
 void Apps::fetch(App& app) {
   const std::string digest = app.state.wanted;
   if (!sha256_name(digest)) {
-    return event(app, {twin::AppEventKind::kRefused, digest, "the package's digest is not a SHA-256", 0});
+    return event(
+        app, {twin::AppEventKind::kRefused, digest, "the package's digest is not a SHA-256", 0});
   }
-  if (context_.files.exists(path(digest))) return event(app, {twin::AppEventKind::kArrived, digest, "", 0});
+  if (context_.files.exists(path(digest)))
+    return event(app, {twin::AppEventKind::kArrived, digest, "", 0});
   arriving_.try_emplace(digest);
 }
 
 void Apps::verify(App& app) {
   const std::string digest = app.state.wanted;
   if (auto prepared = prepare(app, digest); !prepared.ok()) {
-    os::log_warn("app", "package refused", {{"app", app.state.name}, {"reason", prepared.error().message()}});
+    os::log_warn("app", "package refused",
+                 {{"app", app.state.name}, {"reason", prepared.error().message()}});
     return event(app, {twin::AppEventKind::kRefused, digest, prepared.error().message(), 0});
   }
   event(app, {twin::AppEventKind::kVerified, digest, "", 0});
 }
 
 base::Result<Apps::Prepared> Apps::prepare(const App& app, const std::string& digest) const {
-  if (!trust_) return base::Error(base::Code::kDenied, "this site trusts no signer yet: it is not enrolled");
-  LANDER_ASSIGN(const base::Bytes bytes, context_.files.read(path(digest), package::kMaxPackageBytes));
+  if (!trust_)
+    return base::Error(base::Code::kDenied, "this site trusts no signer yet: it is not enrolled");
+  LANDER_ASSIGN(const base::Bytes bytes,
+                context_.files.read(path(digest), package::kMaxPackageBytes));
   if (package::digest(bytes) != digest) {
     return base::Error(base::Code::kCorrupt, "the package on disk is not " + short_digest(digest));
   }
   LANDER_ASSIGN(package::Package package, package::verify_and_open(bytes, *trust_));
   if (package.manifest.name != app.state.name) {
-    return base::Error(base::Code::kInvalid, "the package is \"" + package.manifest.name + "\", not \"" + app.state.name + "\"");
+    return base::Error(base::Code::kInvalid, "the package is \"" + package.manifest.name +
+                                                 "\", not \"" + app.state.name + "\"");
   }
   LANDER_ASSIGN(base::Yaml yaml, base::Yaml::parse(package.manifest.yaml, "app.yaml"));
   std::map<std::string, base::Bytes> files;
@@ -131,10 +145,12 @@ base::Result<Apps::Prepared> Apps::prepare(const App& app, const std::string& di
   LANDER_ASSIGN(const auto spec, stream::Spec::parse(std::move(yaml), files));
 
   std::map<std::string, std::pair<sensing::SeriesKey, sensing::Datastream>> current;
-  for (auto& [key, datastream] : context_.store.datastreams()) current[datastream.id] = {key, std::move(datastream)};
+  for (auto& [key, datastream] : context_.store.datastreams())
+    current[datastream.id] = {key, std::move(datastream)};
   std::vector<sensing::Datastream> datastreams;
   for (const auto& [id, entry] : current) datastreams.push_back(entry.second);
-  LANDER_ASSIGN(const auto bindings, package::bind(package.manifest.ports, datastreams, app.wanted.pinned));
+  LANDER_ASSIGN(const auto bindings,
+                package::bind(package.manifest.ports, datastreams, app.wanted.pinned));
   std::map<std::string, stream::BoundPort> ports;
   Prepared out;
   for (const auto& binding : bindings) {
@@ -165,13 +181,17 @@ void Apps::start(App& app, const std::string& digest) {
   // What the version before had raised is not the new one's word: a new run confirms or ends it.
   alarms_.started(id);
   context_.shell.install_pipeline(id, prepared->pipeline, prepared->series);
-  os::log_info("app", "started", {{"app", app.state.name}, {"version", app.running_version}, {"digest", digest.substr(0, 12)}});
+  os::log_info("app", "started",
+               {{"app", app.state.name},
+                {"version", app.running_version},
+                {"digest", digest.substr(0, 12)}});
   event(app, {twin::AppEventKind::kStarted, digest, "", context_.now() + app.gate.within});
 }
 
 void Apps::rebind() {
   for (auto& [name, app] : apps_) {
-    const bool runs = app.state.state == twin::UpdateState::kRunning || app.state.state == twin::UpdateState::kGate ||
+    const bool runs = app.state.state == twin::UpdateState::kRunning ||
+                      app.state.state == twin::UpdateState::kGate ||
                       app.state.state == twin::UpdateState::kFailed;
     if (!runs || app.state.running.empty()) continue;
     auto prepared = prepare(app, app.state.running);
@@ -198,7 +218,9 @@ void Apps::check_gate(App& app) {
   if (raised > app.gate.max_alerts) {
     return event(app, {twin::AppEventKind::kGateFailed, digest,
                        "raised " + std::to_string(raised) + " alerts within its gate of " +
-                           base::to_text(app.gate.within) + ", allowed are " + std::to_string(app.gate.max_alerts), 0});
+                           base::to_text(app.gate.within) + ", allowed are " +
+                           std::to_string(app.gate.max_alerts),
+                       0});
   }
   if (context_.clock.monotonic_us() - app.gate_started < app.gate.within) return;
   const auto all = context_.shell.pipeline_health();
@@ -209,10 +231,11 @@ void Apps::check_gate(App& app) {
     reason = health.error;
   } else if (health.evaluations < app.gate.min_evaluations) {
     reason = "evaluated " + std::to_string(health.evaluations) + " times within its gate of " +
-             base::to_text(app.gate.within) + ", needed are " + std::to_string(app.gate.min_evaluations);
+             base::to_text(app.gate.within) + ", needed are " +
+             std::to_string(app.gate.min_evaluations);
   } else if (health.invalid_evaluations > app.gate.max_invalid) {
-    reason = std::to_string(health.invalid_evaluations) + " evaluations lacked an input, allowed are " +
-             std::to_string(app.gate.max_invalid);
+    reason = std::to_string(health.invalid_evaluations) +
+             " evaluations lacked an input, allowed are " + std::to_string(app.gate.max_invalid);
   }
   if (reason.empty()) return event(app, {twin::AppEventKind::kGatePassed, digest, "", 0});
   event(app, {twin::AppEventKind::kGateFailed, digest, reason, 0});
@@ -232,16 +255,19 @@ base::Result<store::Record> Apps::piece(const link::BlobPiece& piece) const {
   const auto at = arriving_.find(piece.digest);
   const std::uint64_t held = at == arriving_.end() ? 0 : at->second.held;
   const auto wanted = wants();
-  if (std::none_of(wanted.begin(), wanted.end(), [&](const link::Want& w) { return w.digest == piece.digest; })) {
+  if (std::none_of(wanted.begin(), wanted.end(),
+                   [&](const link::Want& w) { return w.digest == piece.digest; })) {
     return base::Error(base::Code::kNotFound, "nobody waits for this blob");
   }
   if (piece.offset != held || piece.bytes.empty()) {
-    return base::Error(base::Code::kExists, "piece at " + std::to_string(piece.offset) + ", " + std::to_string(held) + " is next");
+    return base::Error(base::Code::kExists, "piece at " + std::to_string(piece.offset) + ", " +
+                                                std::to_string(held) + " is next");
   }
   if (piece.total > package::kMaxPackageBytes || piece.offset + piece.bytes.size() > piece.total) {
     return base::Error(base::Code::kExhausted, "the blob is larger than a package may be");
   }
-  return store::Record{std::string(kBlobRecord), piece_key(piece.digest, piece.offset), link::encode_blob(piece)};
+  return store::Record{std::string(kBlobRecord), piece_key(piece.digest, piece.offset),
+                       link::encode_blob(piece)};
 }
 
 void Apps::accepted(const link::BlobPiece& piece) {
@@ -253,7 +279,8 @@ void Apps::accepted(const link::BlobPiece& piece) {
   const base::Status assembled = assemble(piece.digest, piece.total);
   arriving_.erase(piece.digest);
   for (auto& [name, app] : apps_) {
-    if (app.state.state != twin::UpdateState::kFetching || app.state.wanted != piece.digest) continue;
+    if (app.state.state != twin::UpdateState::kFetching || app.state.wanted != piece.digest)
+      continue;
     if (assembled.ok()) {
       event(app, {twin::AppEventKind::kArrived, piece.digest, "", 0});
     } else {
@@ -275,7 +302,8 @@ base::Status Apps::assemble(const std::string& digest, std::uint64_t total) {
   }
   base::Status status;
   if (crypto::sha256_hex(whole) != digest) {
-    status = base::Error(base::Code::kCorrupt, "what arrived is not " + short_digest(digest) + ": a byte was changed on the way or at the hub");
+    status = base::Error(base::Code::kCorrupt, "what arrived is not " + short_digest(digest) +
+                                                   ": a byte was changed on the way or at the hub");
   } else {
     status = context_.files.write_durably(path(digest), whole, 0600);
   }
@@ -289,12 +317,16 @@ std::vector<twin::Component> Apps::components() const {
   for (const auto& [name, app] : apps_) {
     twin::Component c;
     c.id = "app/" + name;
-    c.desired = app.state.wanted.empty() ? "" : app.wanted.version + " " + short_digest(app.state.wanted);
-    c.running = app.state.running.empty() ? "" : app.running_version + " " + short_digest(app.state.running);
+    c.desired =
+        app.state.wanted.empty() ? "" : app.wanted.version + " " + short_digest(app.state.wanted);
+    c.running = app.state.running.empty()
+                    ? ""
+                    : app.running_version + " " + short_digest(app.state.running);
     c.reason = app.state.reason;
     switch (app.state.state) {
       case twin::UpdateState::kRunning:
-        c.status = app.state.running == app.state.wanted ? twin::Status::kApplied : twin::Status::kRolledBack;
+        c.status = app.state.running == app.state.wanted ? twin::Status::kApplied
+                                                         : twin::Status::kRolledBack;
         break;
       case twin::UpdateState::kFailed:
         c.status = app.state.running.empty() ? twin::Status::kFailed : twin::Status::kRolledBack;
@@ -304,11 +336,15 @@ std::vector<twin::Component> Apps::components() const {
         const auto at = arriving_.find(app.state.wanted);
         c.reason = at == arriving_.end() || at->second.total == 0
                        ? "waiting for the package"
-                       : "fetching: " + std::to_string(at->second.held) + " of " + std::to_string(at->second.total) + " bytes";
+                       : "fetching: " + std::to_string(at->second.held) + " of " +
+                             std::to_string(at->second.total) + " bytes";
         break;
       }
-      case twin::UpdateState::kGate: c.reason = "health gate until " + base::to_rfc3339(app.state.gate_ends); break;
-      default: break;
+      case twin::UpdateState::kGate:
+        c.reason = "health gate until " + base::to_rfc3339(app.state.gate_ends);
+        break;
+      default:
+        break;
     }
     if (!app.binding_error.empty()) {
       c.status = twin::Status::kFailed;

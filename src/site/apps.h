@@ -1,5 +1,6 @@
-// Apps on this site: fetched piece by piece, verified before unpacked, bound by meaning, started, watched
-// by their health gate, rolled back when they fail it. Decides by twin::step; this class acts.
+// Apps on this site: fetched piece by piece, verified before unpacked, bound by meaning, started,
+// watched by their health gate, rolled back when they fail it. Decides by twin::step; this class
+// acts.
 #pragma once
 
 #include <map>
@@ -60,14 +61,16 @@ class Apps {
   base::Result<Prepared> prepare(const App& app, const std::string& digest) const;
   void check_gate(App& app);
   base::Status assemble(const std::string& digest, std::uint64_t total);
-  std::string path(const std::string& digest) const { return context_.folder + "/packages/" + digest; }
+  std::string path(const std::string& digest) const {
+    return context_.folder + "/packages/" + digest;
+  }
   static std::string pipeline_id(const App& app) { return "app/" + app.state.name; }
 
   Context& context_;
   Alarms& alarms_;
   std::optional<trust::Document> trust_;
-  std::map<std::string, App> apps_;            // by name
-  std::map<std::string, Arriving> arriving_;   // by digest
+  std::map<std::string, App> apps_;           // by name
+  std::map<std::string, Arriving> arriving_;  // by digest
 };
 
 }  // namespace lander::site

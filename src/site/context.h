@@ -19,13 +19,14 @@
 
 namespace lander::site {
 
-// The shell owns threads, sockets and drivers; sim has one of its own. Called from the core's thread; never
-// calls back into the core.
+// The shell owns threads, sockets and drivers; sim has one of its own. Called from the core's
+// thread; never calls back into the core.
 class Shell {
  public:
   virtual ~Shell() = default;
   // These sources with these bindings, no others; a source that did not change keeps running.
-  virtual void run_sources(const std::vector<source::Config>& sources, const std::vector<source::Bound>& bound) = 0;
+  virtual void run_sources(const std::vector<source::Config>& sources,
+                           const std::vector<source::Bound>& bound) = 0;
   virtual std::map<std::string, source::Health> source_health() const = 0;
   virtual void install_pipeline(std::string id, std::shared_ptr<stream::Pipeline> pipeline,
                                 std::vector<sensing::SeriesKey> series) = 0;
@@ -44,7 +45,7 @@ struct Context {
   os::Clock& clock;
   os::Random& random;
   Shell& shell;
-  std::string folder;        // DATA
+  std::string folder;  // DATA
   std::string tenant, site;
 
   base::TimeUs now() const { return store.utc_now().time; }
@@ -58,9 +59,9 @@ inline constexpr std::string_view kModelRecord = "model";             // key: di
 inline constexpr std::string_view kPointerRecord = "model-pointer";   // key: asset
 inline constexpr std::string_view kReceiverRecord = "receiver";       // key: "hub"
 inline constexpr std::string_view kTrustRecord = "trust";             // key: "document"
-inline constexpr std::string_view kBlobRecord = "blob-piece";         // key: digest/offset, 16 digits
-inline constexpr std::string_view kMarkRecord = "mark";               // key: "summaries"
-inline constexpr std::string_view kSentRecord = "sent";               // key: datastream
-inline constexpr std::string_view kAccountRecord = "account";         // key: user
+inline constexpr std::string_view kBlobRecord = "blob-piece";  // key: digest/offset, 16 digits
+inline constexpr std::string_view kMarkRecord = "mark";        // key: "summaries"
+inline constexpr std::string_view kSentRecord = "sent";        // key: datastream
+inline constexpr std::string_view kAccountRecord = "account";  // key: user
 
 }  // namespace lander::site

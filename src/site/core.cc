@@ -24,7 +24,10 @@ base::Bytes encode_mark(base::TimeUs through) {
 }  // namespace
 
 Core::Core(Context context)
-    : context_(std::move(context)), alarms_(context_), models_(context_, alarms_), apps_(context_, alarms_) {}
+    : context_(std::move(context)),
+      alarms_(context_),
+      models_(context_, alarms_),
+      apps_(context_, alarms_) {}
 
 base::Result<std::unique_ptr<Core>> Core::open(Context context, std::optional<Identity> identity) {
   std::unique_ptr<Core> core(new Core(std::move(context)));
@@ -109,8 +112,8 @@ base::Status Core::declare_all() {
   return {};
 }
 
-base::Result<Core::Applied> Core::apply_yaml(std::string_view yaml, const std::string& file, const std::string& author,
-                                             bool dry_run) {
+base::Result<Core::Applied> Core::apply_yaml(std::string_view yaml, const std::string& file,
+                                             const std::string& author, bool dry_run) {
   LANDER_ASSIGN(twin::Desired wanted, twin::parse_yaml(yaml, file, desired_));
   Applied out;
   for (const auto& action : twin::plan(desired_, wanted)) {
@@ -134,7 +137,8 @@ base::Status Core::adopt(twin::Desired desired) {
   if (auto committed = context_.store.commit(batch); !committed.ok()) return committed.error();
   const twin::Desired before = std::move(desired_);
   desired_ = std::move(desired);
-  os::log_info("twin", "new desired revision", {{"revision", desired_.revision}, {"author", desired_.author}});
+  os::log_info("twin", "new desired revision",
+               {{"revision", desired_.revision}, {"author", desired_.author}});
   LANDER_TRY(declare_all());
   run(before);
   report_changes();
@@ -146,11 +150,12 @@ void Core::run(const twin::Desired& before) {
   const auto actions = twin::plan(before, desired_);
   auto has = [&](std::initializer_list<twin::ActionKind> kinds) {
     return first || std::any_of(actions.begin(), actions.end(), [&](const twin::Action& action) {
-      return std::find(kinds.begin(), kinds.end(), action.kind) != kinds.end();
-    });
+             return std::find(kinds.begin(), kinds.end(), action.kind) != kinds.end();
+           });
   };
   using enum twin::ActionKind;
-  if (has({kStopSource, kStartSource, kDeclare, kRetire})) context_.shell.run_sources(desired_.sources, bound_);
+  if (has({kStopSource, kStartSource, kDeclare, kRetire}))
+    context_.shell.run_sources(desired_.sources, bound_);
   if (has({kSetWebhook})) context_.shell.set_webhook(desired_.webhook);
   if (has({kDeclare, kRetire})) {
     models_.install_watches();
@@ -175,20 +180,24 @@ void Core::send_summaries(base::TimeUs now) {
     const base::TimeUs oldest = std::max(context_.store.stats().oldest, kEarliestPlausible);
     summaries_through_ = std::min(oldest / base::kMinute * base::kMinute, last);
   }
-  const base::TimeUs to = std::min<base::TimeUs>(last, summaries_through_ + static_cast<base::DurationUs>(kSummaryMinutes) * base::kMinute);
+  const base::TimeUs to = std::min<base::TimeUs>(
+      last, summaries_through_ + static_cast<base::DurationUs>(kSummaryMinutes) * base::kMinute);
   if (to <= summaries_through_) return;
   std::map<base::TimeUs, std::vector<link::SeriesSummary>> by_minute;
   for (const auto& bound : bound_) {
     const auto& d = bound.datastream;
     if (d.policy.uplink < sensing::Uplink::kSummary || d.kind == sensing::Kind::kText) continue;
-    auto buckets = context_.store.downsample(bound.series, summaries_through_, to,
-                                             static_cast<std::size_t>((to - summaries_through_) / base::kMinute));
+    auto buckets = context_.store.downsample(
+        bound.series, summaries_through_, to,
+        static_cast<std::size_t>((to - summaries_through_) / base::kMinute));
     if (!buckets.ok()) {
-      os::log_warn("link", "summary could not be read", {{"datastream", d.id}, {"error", buckets.error().message()}});
+      os::log_warn("link", "summary could not be read",
+                   {{"datastream", d.id}, {"error", buckets.error().message()}});
       return;
     }
     for (const auto& bucket : *buckets) {
-      by_minute[bucket.from].push_back({d.id, d.revision, bucket.from, base::kMinute, bucket.summary});
+      by_minute[bucket.from].push_back(
+          {d.id, d.revision, bucket.from, base::kMinute, bucket.summary});
     }
   }
   store::Batch batch;
@@ -220,7 +229,9 @@ twin::Reported Core::reported() const {
     } else {
       c.reason = at->second.reason;
       const bool up = at->second.state == source::Health::State::kConnected;
-      c.status = up ? twin::Status::kApplied : at->second.state == source::Health::State::kStarting ? twin::Status::kPending : twin::Status::kFailed;
+      c.status = up                                                     ? twin::Status::kApplied
+                 : at->second.state == source::Health::State::kStarting ? twin::Status::kPending
+                                                                        : twin::Status::kFailed;
       if (up) c.running = config.address;
     }
     out.components.push_back(std::move(c));
@@ -228,7 +239,9 @@ twin::Reported Core::reported() const {
   for (const auto& datastream : desired_.datastreams) {
     twin::Component c;
     c.id = "datastream/" + datastream.id;
-    const auto bound = std::find_if(bound_.begin(), bound_.end(), [&](const auto& b) { return b.datastream.id == datastream.id; });
+    const auto bound = std::find_if(bound_.begin(), bound_.end(), [&](const auto& b) {
+      return b.datastream.id == datastream.id;
+    });
     if (bound != bound_.end()) {
       c.desired = c.running = "r" + std::to_string(bound->datastream.revision);
       c.status = twin::Status::kApplied;
@@ -243,9 +256,13 @@ twin::Reported Core::reported() const {
   for (auto& c : models_.components()) out.components.push_back(std::move(c));
   for (auto& c : out.components) {
     const auto known = since_.find(c.id);
-    c.since = known != since_.end() && known->second.status == c.status && known->second.running == c.running ? known->second.since : out.time;
+    c.since = known != since_.end() && known->second.status == c.status &&
+                      known->second.running == c.running
+                  ? known->second.since
+                  : out.time;
   }
-  if (desired_.origin == twin::Origin::kSite && desired_.revision > 0) out.site_desired = twin::encode(desired_);
+  if (desired_.origin == twin::Origin::kSite && desired_.revision > 0)
+    out.site_desired = twin::encode(desired_);
   return out;
 }
 
@@ -271,6 +288,8 @@ base::Result<Uplink::Outgoing> Core::next_bundle(std::map<std::string, double> v
   LANDER_CHECK(uplink_.has_value());
   return uplink_->next(desired_.revision, std::move(vitals));
 }
+
+bool Core::has_waiting() const { return uplink_ && (uplink_->has_waiting() || fetching()); }
 
 void Core::bundle_lost() {
   if (uplink_) uplink_->lost();

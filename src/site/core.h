@@ -1,5 +1,5 @@
-// The site's state and rules, without threads, sockets or a clock of its own: the shell (server.h, or sim)
-// calls it from one thread. What a method returned ok for is durable.
+// The site's state and rules, without threads, sockets or a clock of its own: the shell (server.h,
+// or sim) calls it from one thread. What a method returned ok for is durable.
 #pragma once
 
 #include <map>
@@ -20,7 +20,8 @@ namespace lander::site {
 class Core {
  public:
   // `identity`: empty when the site is not enrolled; it then works alone as tenant "local".
-  static base::Result<std::unique_ptr<Core>> open(Context context, std::optional<Identity> identity);
+  static base::Result<std::unique_ptr<Core>> open(Context context,
+                                                  std::optional<Identity> identity);
 
   // Observations that the pipelines have seen already. When it failed nothing of it is stored.
   base::Result<store::Committed> commit(const std::vector<sensing::Observation>& observations);
@@ -33,13 +34,16 @@ class Core {
     std::uint64_t revision = 0;
     std::vector<std::string> changes;  // "declare datastream/p1", ...
   };
-  base::Result<Applied> apply_yaml(std::string_view yaml, const std::string& file, const std::string& author, bool dry_run);
+  base::Result<Applied> apply_yaml(std::string_view yaml, const std::string& file,
+                                   const std::string& author, bool dry_run);
 
   // The link. Only when enrolled.
   bool enrolled() const { return uplink_.has_value(); }
   base::Result<Uplink::Outgoing> next_bundle(std::map<std::string, double> vitals);
   base::Status take_bundle(base::ByteView sealed, base::DurationUs round_trip);
   void bundle_lost();
+  bool has_waiting() const;  // items that no bundle under way holds
+  bool fetching() const { return !apps_.wants().empty(); }
   // Enrolled while running: the link comes up without a restart.
   base::Status enrol(Identity identity);
 
@@ -47,7 +51,9 @@ class Core {
   twin::Reported reported() const;
   Alarms& alarms() { return alarms_; }
   Models& models() { return models_; }
-  std::map<std::string, Uplink::Sent> sent() const { return uplink_ ? uplink_->sent() : std::map<std::string, Uplink::Sent>(); }
+  std::map<std::string, Uplink::Sent> sent() const {
+    return uplink_ ? uplink_->sent() : std::map<std::string, Uplink::Sent>();
+  }
   const Context& context() const { return context_; }
   base::DurationUs commit_interval() const { return desired_.commit_interval; }
 

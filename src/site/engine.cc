@@ -27,12 +27,14 @@ void Engine::index() {
   }
 }
 
-void Engine::observe(const std::vector<sensing::Observation>& observations, base::TimeUs now, const Sink& sink) {
+void Engine::observe(const std::vector<sensing::Observation>& observations, base::TimeUs now,
+                     const Sink& sink) {
   for (const auto& observation : observations) {
     if (observation.series >= by_series_.size()) continue;
     for (const std::size_t at : by_series_[observation.series]) {
       Entry& entry = entries_[at];
-      entry.pipeline->step(observation, now, [&](const stream::Signal& signal) { sink(entry.id, signal); });
+      entry.pipeline->step(observation, now,
+                           [&](const stream::Signal& signal) { sink(entry.id, signal); });
     }
   }
 }

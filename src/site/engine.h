@@ -1,5 +1,5 @@
-// The pipelines of a site: every observation goes to those that are bound to its series. Owned by the
-// pipeline thread; no disk, no lock, no allocation in steady state.
+// The pipelines of a site: every observation goes to those that are bound to its series. Owned by
+// the pipeline thread; no disk, no lock, no allocation in steady state.
 #pragma once
 
 #include <functional>
@@ -18,10 +18,12 @@ class Engine {
   using Sink = std::function<void(const std::string& id, const stream::Signal&)>;
 
   // Replaces the pipeline of this id. `series`: what it wants to see.
-  void install(std::string id, std::shared_ptr<stream::Pipeline> pipeline, const std::vector<sensing::SeriesKey>& series);
+  void install(std::string id, std::shared_ptr<stream::Pipeline> pipeline,
+               const std::vector<sensing::SeriesKey>& series);
   void remove(const std::string& id);
 
-  void observe(const std::vector<sensing::Observation>& observations, base::TimeUs now, const Sink& sink);
+  void observe(const std::vector<sensing::Observation>& observations, base::TimeUs now,
+               const Sink& sink);
   void tick(base::TimeUs now, const Sink& sink);
 
   struct PipelineHealth {

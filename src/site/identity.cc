@@ -10,7 +10,9 @@ constexpr std::uint64_t kMaxFile = 1 << 20;
 
 struct Paths {
   explicit Paths(const std::string& folder)
-      : device(folder + "/device.key"), sealing(folder + "/sealing.key"), enrolled(folder + "/enrolled.cbor") {}
+      : device(folder + "/device.key"),
+        sealing(folder + "/sealing.key"),
+        enrolled(folder + "/enrolled.cbor") {}
   std::string device, sealing, enrolled;
 };
 
@@ -21,17 +23,23 @@ base::Result<crypto::PrivateKey> load_key(os::Files& files, const std::string& p
   return key;
 }
 
-base::Result<crypto::PrivateKey> load_or_make_key(os::Files& files, const std::string& path, crypto::KeyType type) {
+base::Result<crypto::PrivateKey> load_or_make_key(os::Files& files, const std::string& path,
+                                                  crypto::KeyType type) {
   if (files.exists(path)) return load_key(files, path);
   LANDER_ASSIGN(crypto::PrivateKey key, crypto::PrivateKey::generate(type));
   LANDER_TRY(files.write_durably(path, base::as_bytes(key.to_pem()), 0600));
   return key;
 }
 
-base::Bytes encode_enrolled(const std::string& hub_url, const trust::Token& token, const trust::EnrolReply& reply) {
+base::Bytes encode_enrolled(const std::string& hub_url, const trust::Token& token,
+                            const trust::EnrolReply& reply) {
   base::CborWriter out;
   out.array(6);
-  out.text(hub_url).text(token.hub_key_id).text(token.tenant).text(token.site).text(token.root_key_id);
+  out.text(hub_url)
+      .text(token.hub_key_id)
+      .text(token.tenant)
+      .text(token.site)
+      .text(token.root_key_id);
   out.bytes(trust::encode(reply));
   return out.take();
 }
@@ -52,7 +60,8 @@ base::Result<Identity> assemble(os::Files& files, const Paths& paths) {
   LANDER_ASSIGN(const trust::EnrolReply reply, trust::decode_enrol_reply(reply_bytes));
   LANDER_ASSIGN(id.root, crypto::PublicKey::from_der(reply.root_key_der));
   if (id.root.id() != root_key_id) {
-    return base::Error(base::Code::kDenied, "the tenant's root key is not the one that the token names");
+    return base::Error(base::Code::kDenied,
+                       "the tenant's root key is not the one that the token names");
   }
   LANDER_TRY(trust::verify_document(reply.trust_document, id.root, 0));
   id.trust_document = reply.trust_document;
@@ -73,7 +82,8 @@ base::Error refusal(const http::ClientResponse& response) {
     text = text.substr(at + kDetail.size());
     text = text.substr(0, text.find('"'));
   }
-  return base::Error(base::Code::kDenied, "the hub refused the enrolment (" + std::to_string(response.status) + "): " + text);
+  return base::Error(base::Code::kDenied, "the hub refused the enrolment (" +
+                                              std::to_string(response.status) + "): " + text);
 }
 
 }  // namespace
@@ -86,27 +96,36 @@ base::Result<std::optional<Identity>> load_identity(os::Files& files, const std:
   return std::optional<Identity>(std::move(*identity));
 }
 
-base::Result<Identity> enrol(os::Files& files, const std::string& folder, const std::string& hub_url,
-                             std::string_view token_text) {
+base::Result<Identity> enrol(os::Files& files, const std::string& folder,
+                             const std::string& hub_url, std::string_view token_text) {
   LANDER_ASSIGN(const trust::Token token, trust::parse_token(token_text));
   LANDER_TRY(files.make_folders(folder, 0700));
   const Paths paths(folder);
-  LANDER_ASSIGN(const crypto::PrivateKey device, load_or_make_key(files, paths.device, crypto::KeyType::kP256));
-  LANDER_ASSIGN(const crypto::PrivateKey sealing, load_or_make_key(files, paths.sealing, crypto::KeyType::kX25519));
+  LANDER_ASSIGN(const crypto::PrivateKey device,
+                load_or_make_key(files, paths.device, crypto::KeyType::kP256));
+  LANDER_ASSIGN(const crypto::PrivateKey sealing,
+                load_or_make_key(files, paths.sealing, crypto::KeyType::kX25519));
 
-  trust::EnrolRequest request{token.tenant, token.site, token.secret, "", sealing.public_key().to_der()};
-  LANDER_ASSIGN(request.csr_pem, crypto::make_csr(device, {.common_name = token.tenant + "/" + token.site}));
+  trust::EnrolRequest request{token.tenant, token.site, token.secret, "",
+                              sealing.public_key().to_der()};
+  LANDER_ASSIGN(request.csr_pem,
+                crypto::make_csr(device, {.common_name = token.tenant + "/" + token.site}));
 
-  LANDER_ASSIGN(auto client, http::Client::make({.url = hub_url, .pinned_key_id = token.hub_key_id}));
-  auto response = client->send("POST", "/link/v1/enrol", trust::encode(request), "application/cbor");
+  LANDER_ASSIGN(auto client,
+                http::Client::make({.url = hub_url, .pinned_key_id = token.hub_key_id}));
+  auto response =
+      client->send("POST", "/link/v1/enrol", trust::encode(request), "application/cbor");
   if (!response.ok()) return response.error().context("enrolling at " + hub_url);
   if (response->status != 200) return refusal(*response);
   LANDER_ASSIGN(const trust::EnrolReply reply, trust::decode_enrol_reply(response->body));
   LANDER_ASSIGN(const crypto::PublicKey root, crypto::PublicKey::from_der(reply.root_key_der));
   if (root.id() != token.root_key_id) {
-    return base::Error(base::Code::kDenied, "the hub's reply names another tenant root than the token: do not trust this hub");
+    return base::Error(
+        base::Code::kDenied,
+        "the hub's reply names another tenant root than the token: do not trust this hub");
   }
-  LANDER_ASSIGN(const crypto::Certificate certificate, crypto::read_certificate(reply.certificate_pem));
+  LANDER_ASSIGN(const crypto::Certificate certificate,
+                crypto::read_certificate(reply.certificate_pem));
   if (certificate.key_id != device.public_key().id()) {
     return base::Error(base::Code::kDenied, "the hub's certificate is for another key than ours");
   }

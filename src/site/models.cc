@@ -17,15 +17,19 @@ constexpr std::size_t kMaxInputs = 32;
 // What led up to an alarm and what followed it is not healthy either.
 constexpr base::DurationUs kFaultMargin = base::kMinute;
 
-// Current revisions, in the order of their ids: the frame's order must not depend on declaration order.
-std::map<std::string, std::pair<sensing::SeriesKey, sensing::Datastream>> newest(const store::Store& store) {
+// Current revisions, in the order of their ids: the frame's order must not depend on declaration
+// order.
+std::map<std::string, std::pair<sensing::SeriesKey, sensing::Datastream>> newest(
+    const store::Store& store) {
   std::map<std::string, std::pair<sensing::SeriesKey, sensing::Datastream>> out;
-  for (auto& [key, datastream] : store.datastreams()) out[datastream.id] = {key, std::move(datastream)};
+  for (auto& [key, datastream] : store.datastreams())
+    out[datastream.id] = {key, std::move(datastream)};
   return out;
 }
 
 bool belongs(const std::string& asset, const std::string& of) {
-  return asset == of || (asset.size() > of.size() && asset.starts_with(of) && asset[of.size()] == '/');
+  return asset == of ||
+         (asset.size() > of.size() && asset.starts_with(of) && asset[of.size()] == '/');
 }
 
 }  // namespace
@@ -68,15 +72,16 @@ std::optional<model::Model> Models::model(const std::string& digest) const {
   }
   auto model = model::decode_model(**body);
   if (!model.ok()) {
-    os::log_error("model", "stored model does not verify", {{"digest", digest}, {"error", model.error().message()}});
+    os::log_error("model", "stored model does not verify",
+                  {{"digest", digest}, {"error", model.error().message()}});
     return std::nullopt;
   }
   return *model;
 }
 
-base::Result<learn::Frames> Models::frames(const store::Store& store, const std::string& asset, base::TimeUs from,
-                                           base::TimeUs to,
-                                           const std::vector<std::pair<base::TimeUs, base::TimeUs>>& faulty) {
+base::Result<learn::Frames> Models::frames(
+    const store::Store& store, const std::string& asset, base::TimeUs from, base::TimeUs to,
+    const std::vector<std::pair<base::TimeUs, base::TimeUs>>& faulty) {
   learn::Frames out;
   std::vector<sensing::SeriesKey> keys;
   for (const auto& [id, entry] : newest(store)) {
@@ -88,7 +93,9 @@ base::Result<learn::Frames> Models::frames(const store::Store& store, const std:
     out.inputs.push_back({d.id, d.revision, d.property, d.unit, 0, 0});
   }
   if (keys.empty()) {
-    return base::Error(base::Code::kNotFound, "asset \"" + asset + "\" has no number datastreams: `lander twin` shows what is declared");
+    return base::Error(
+        base::Code::kNotFound,
+        "asset \"" + asset + "\" has no number datastreams: `lander twin` shows what is declared");
   }
   from = from / out.interval * out.interval;
   const auto rows = static_cast<std::size_t>(std::max<std::int64_t>(0, (to - from) / out.interval));
@@ -112,21 +119,25 @@ base::Result<learn::Frames> Models::frames(const store::Store& store, const std:
   }
   for (std::size_t row = 0; row < count; ++row) {
     const base::TimeUs time = from + static_cast<base::DurationUs>(row) * out.interval;
-    const bool bad = std::any_of(faulty.begin(), faulty.end(),
-                                 [&](const auto& span) { return span.first <= time && time < span.second; });
+    const bool bad = std::any_of(faulty.begin(), faulty.end(), [&](const auto& span) {
+      return span.first <= time && time < span.second;
+    });
     if (!any[row] || bad) continue;
     out.times.push_back(time);
-    out.values.insert(out.values.end(), values.begin() + static_cast<std::ptrdiff_t>(row * keys.size()),
+    out.values.insert(out.values.end(),
+                      values.begin() + static_cast<std::ptrdiff_t>(row * keys.size()),
                       values.begin() + static_cast<std::ptrdiff_t>((row + 1) * keys.size()));
   }
   return out;
 }
 
-std::vector<std::pair<base::TimeUs, base::TimeUs>> Models::faulty(const std::string& asset, base::TimeUs now) const {
+std::vector<std::pair<base::TimeUs, base::TimeUs>> Models::faulty(const std::string& asset,
+                                                                  base::TimeUs now) const {
   std::vector<std::pair<base::TimeUs, base::TimeUs>> out;
   for (const auto& alert : alarms_.book().alerts(false, now, SIZE_MAX)) {
     if (!belongs(alert.info.asset, asset) && !belongs(asset, alert.info.asset)) continue;
-    out.emplace_back(alert.raised - kFaultMargin, (alert.active ? now : alert.cleared) + kFaultMargin);
+    out.emplace_back(alert.raised - kFaultMargin,
+                     (alert.active ? now : alert.cleared) + kFaultMargin);
   }
   return out;
 }
@@ -165,13 +176,19 @@ base::Status Models::add(const model::Model& model) {
 
 base::Result<Pointers> Models::promote(const std::string& asset, const std::string& digest) {
   auto pointers = find(asset);
-  if (!pointers) return base::Error(base::Code::kNotFound, "asset \"" + asset + "\" has no model: `lander learn` makes one");
+  if (!pointers)
+    return base::Error(base::Code::kNotFound,
+                       "asset \"" + asset + "\" has no model: `lander learn` makes one");
   const std::string chosen = digest.empty() ? pointers->shadow : digest;
-  if (chosen.empty()) return base::Error(base::Code::kConflict, "asset \"" + asset + "\" has no shadow model to promote");
-  if (chosen == pointers->active) return base::Error(base::Code::kConflict, "this model is active already");
+  if (chosen.empty())
+    return base::Error(base::Code::kConflict,
+                       "asset \"" + asset + "\" has no shadow model to promote");
+  if (chosen == pointers->active)
+    return base::Error(base::Code::kConflict, "this model is active already");
   const auto model = this->model(chosen);
   if (!model || model->lineage.asset != asset) {
-    return base::Error(base::Code::kNotFound, "no model " + chosen.substr(0, 12) + " for asset \"" + asset + "\"");
+    return base::Error(base::Code::kNotFound,
+                       "no model " + chosen.substr(0, 12) + " for asset \"" + asset + "\"");
   }
   if (!pointers->active.empty()) pointers->previous = pointers->active;
   pointers->active = chosen;
@@ -183,7 +200,8 @@ base::Result<Pointers> Models::promote(const std::string& asset, const std::stri
 base::Result<Pointers> Models::rollback(const std::string& asset) {
   auto pointers = find(asset);
   if (!pointers || pointers->previous.empty()) {
-    return base::Error(base::Code::kConflict, "asset \"" + asset + "\" has no previous model to go back to");
+    return base::Error(base::Code::kConflict,
+                       "asset \"" + asset + "\" has no previous model to go back to");
   }
   std::swap(pointers->active, pointers->previous);
   LANDER_TRY(write(*pointers, nullptr));
@@ -200,7 +218,8 @@ void Models::install(const Pointers& pointers) {
   install_one("shadow/" + pointers.asset, pointers.asset, pointers.shadow);
 }
 
-void Models::install_one(const std::string& id, const std::string& asset, const std::string& digest) {
+void Models::install_one(const std::string& id, const std::string& asset,
+                         const std::string& digest) {
   failed_.erase(id);
   if (digest.empty()) {
     if (installed_.erase(id) > 0) alarms_.end_all(id, "the model is no longer in use");
@@ -219,7 +238,9 @@ void Models::install_one(const std::string& id, const std::string& asset, const 
     const auto keys = context_.store.keys(input.datastream);
     const auto datastream = keys.empty() ? std::nullopt : context_.store.datastream(keys.back());
     // A sensor that was replaced or recalibrated is still this input as long as it means the same.
-    if (!datastream || datastream->property != input.property || !sensing::conversion(datastream->unit, input.unit).ok()) continue;
+    if (!datastream || datastream->property != input.property ||
+        !sensing::conversion(datastream->unit, input.unit).ok())
+      continue;
     stream::BoundPort port;
     port.series = keys.back();
     port.datastream = input.datastream;
@@ -234,7 +255,8 @@ void Models::install_one(const std::string& id, const std::string& asset, const 
   auto pipeline = stream::make_watch(*model, ports, options);
   if (!pipeline.ok()) {
     failed_[id] = pipeline.error().message();
-    os::log_error("model", "watch could not start", {{"asset", asset}, {"error", pipeline.error().message()}});
+    os::log_error("model", "watch could not start",
+                  {{"asset", asset}, {"error", pipeline.error().message()}});
     return;
   }
   context_.shell.install_pipeline(id, std::move(*pipeline), std::move(series));

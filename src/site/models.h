@@ -1,5 +1,5 @@
-// The site's models: active, shadow and previous of each asset, training on its own history, and the
-// watch pipelines that run them.
+// The site's models: active, shadow and previous of each asset, training on its own history, and
+// the watch pipelines that run them.
 #pragma once
 
 #include <functional>
@@ -30,12 +30,14 @@ class Models {
   // (Re)installs the watches of all assets: after load, and whenever series change.
   void install_watches();
 
-  // What training would see: the asset's number datastreams over [from, to), one frame a second, without
-  // what alarms marked as faulty. Reads the store; slow.
-  static base::Result<learn::Frames> frames(const store::Store& store, const std::string& asset, base::TimeUs from,
-                                            base::TimeUs to, const std::vector<std::pair<base::TimeUs, base::TimeUs>>& faulty);
+  // What training would see: the asset's number datastreams over [from, to), one frame a second,
+  // without what alarms marked as faulty. Reads the store; slow.
+  static base::Result<learn::Frames> frames(
+      const store::Store& store, const std::string& asset, base::TimeUs from, base::TimeUs to,
+      const std::vector<std::pair<base::TimeUs, base::TimeUs>>& faulty);
   // Intervals in which an alarm of this asset was active.
-  std::vector<std::pair<base::TimeUs, base::TimeUs>> faulty(const std::string& asset, base::TimeUs now) const;
+  std::vector<std::pair<base::TimeUs, base::TimeUs>> faulty(const std::string& asset,
+                                                            base::TimeUs now) const;
 
   // A new model becomes the shadow; the first of an asset too: a person promotes.
   base::Status add(const model::Model& model);
@@ -54,9 +56,9 @@ class Models {
 
   Context& context_;
   Alarms& alarms_;
-  std::map<std::string, Pointers> pointers_;                 // by asset
-  std::map<std::string, std::string> failed_;                // pipeline id -> reason
-  std::map<std::string, std::string> installed_;             // pipeline id -> digest
+  std::map<std::string, Pointers> pointers_;      // by asset
+  std::map<std::string, std::string> failed_;     // pipeline id -> reason
+  std::map<std::string, std::string> installed_;  // pipeline id -> digest
 };
 
 }  // namespace lander::site

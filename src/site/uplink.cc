@@ -8,7 +8,8 @@
 namespace lander::site {
 namespace {
 
-// A bundle is small enough to pass in one go over a poor link, large enough that a backlog drains fast.
+// A bundle is small enough to pass in one go over a poor link, large enough that a backlog drains
+// fast.
 constexpr std::size_t kBundleBytes = 1 << 20;
 constexpr std::size_t kBundleItems = 2000;
 
@@ -39,7 +40,11 @@ struct Uplink::Effects {
 };
 
 Uplink::Uplink(Context& context, Alarms& alarms, Apps& apps, Identity identity)
-    : context_(context), alarms_(alarms), apps_(apps), identity_(std::move(identity)), sender_(context.store.epoch()) {}
+    : context_(context),
+      alarms_(alarms),
+      apps_(apps),
+      identity_(std::move(identity)),
+      sender_(context.store.epoch()) {}
 
 base::Status Uplink::load() {
   LANDER_ASSIGN(const auto journal, context_.store.record(kReceiverRecord, "hub"));
@@ -55,7 +60,8 @@ base::Status Uplink::load() {
   return {};
 }
 
-base::Result<Uplink::Outgoing> Uplink::next(std::uint64_t desired_revision, std::map<std::string, double> vitals) {
+base::Result<Uplink::Outgoing> Uplink::next(std::uint64_t desired_revision,
+                                            std::map<std::string, double> vitals) {
   const auto now = context_.store.utc_now();
   const base::DurationUs monotonic = context_.clock.monotonic_us();
   Outgoing out;
@@ -73,12 +79,14 @@ base::Result<Uplink::Outgoing> Uplink::next(std::uint64_t desired_revision, std:
   for (std::uint8_t lane = 0; lane < link::kLanes && !out.more; ++lane) {
     std::uint64_t last = sender_.after(lane, monotonic);
     last = std::max(last, forgotten_[lane]);
-    LANDER_ASSIGN(auto items, context_.store.items(lane, last, kBundleItems - bundle.items.size(), kBundleBytes - bytes));
+    LANDER_ASSIGN(auto items, context_.store.items(lane, last, kBundleItems - bundle.items.size(),
+                                                   kBundleBytes - bytes));
     for (auto& item : items) {
       last = item.number;
       if (sender_.held(lane, item.number)) continue;
       bytes += item.body.size() + 32;
-      bundle.items.push_back({lane, item.number, std::move(item.type), item.created, std::move(item.body)});
+      bundle.items.push_back(
+          {lane, item.number, std::move(item.type), item.created, std::move(item.body)});
     }
     if (!items.empty()) sender_.sent(lane, last, monotonic);
     out.more = bytes >= kBundleBytes / 2 || bundle.items.size() >= kBundleItems;
@@ -88,9 +96,20 @@ base::Result<Uplink::Outgoing> Uplink::next(std::uint64_t desired_revision, std:
   return out;
 }
 
+bool Uplink::has_waiting() const {
+  const auto lanes = context_.store.lanes();
+  if (!lanes.ok()) return true;  // let the next bundle say what is wrong
+  for (const auto& lane : *lanes) {
+    if (lane.waiting > 0 && sender_.after(lane.lane, context_.clock.monotonic_us()) < lane.last)
+      return true;
+  }
+  return false;
+}
+
 void Uplink::lost() { sender_.lost(); }
 
-base::Status Uplink::effect(const link::Item& item, const twin::Desired& in_force, Effects& effects) const {
+base::Status Uplink::effect(const link::Item& item, const twin::Desired& in_force,
+                            Effects& effects) const {
   if (item.type == "alert-event") {
     LANDER_ASSIGN(const alert::Event event, alert::decode_event(item.body));
     LANDER_ASSIGN(auto record, alarms_.from_hub(event));
@@ -98,12 +117,14 @@ base::Status Uplink::effect(const link::Item& item, const twin::Desired& in_forc
     effects.events.push_back(event);
   } else if (item.type == "desired") {
     LANDER_ASSIGN(auto desired, twin::decode_desired(item.body));
-    if (!twin::supersedes(desired, effects.out.desired ? *effects.out.desired : in_force)) return {};
+    if (!twin::supersedes(desired, effects.out.desired ? *effects.out.desired : in_force))
+      return {};
     // With the receipt in one commit: a crash after it finds the new revision in force.
     effects.batch.records.push_back({std::string(kDesiredRecord), "current", item.body});
     effects.out.desired = std::move(desired);
   } else if (item.type == "trust") {
-    LANDER_ASSIGN(auto document, trust::verify_document(item.body, identity_.root, apps_.trust_version()));
+    LANDER_ASSIGN(auto document,
+                  trust::verify_document(item.body, identity_.root, apps_.trust_version()));
     effects.batch.records.push_back({std::string(kTrustRecord), "document", item.body});
     effects.out.trust.push_back(std::move(document));
   } else if (item.type == "blob") {
@@ -112,15 +133,20 @@ base::Status Uplink::effect(const link::Item& item, const twin::Desired& in_forc
     effects.batch.records.push_back(std::move(record));
     effects.pieces.push_back(std::move(piece));
   } else {
-    return base::Error(base::Code::kUnsupported, "an item of type \"" + item.type + "\" is not known to this version");
+    return base::Error(base::Code::kUnsupported,
+                       "an item of type \"" + item.type + "\" is not known to this version");
   }
   return {};
 }
 
-base::Result<FromHub> Uplink::take(base::ByteView sealed, base::DurationUs round_trip, const twin::Desired& in_force) {
-  LANDER_ASSIGN(link::Bundle bundle, link::open(sealed, identity_.keys, identity_.tenant, identity_.site, true));
+base::Result<FromHub> Uplink::take(base::ByteView sealed, base::DurationUs round_trip,
+                                   const twin::Desired& in_force) {
+  LANDER_ASSIGN(link::Bundle bundle,
+                link::open(sealed, identity_.keys, identity_.tenant, identity_.site, true));
   if (bundle.sent_error != INT64_MAX) {
-    LANDER_TRY(context_.store.clock_reference(bundle.sent + round_trip / 2, bundle.sent_error + round_trip / 2 + base::kMillisecond, "hub"));
+    LANDER_TRY(context_.store.clock_reference(
+        bundle.sent + round_trip / 2, bundle.sent_error + round_trip / 2 + base::kMillisecond,
+        "hub"));
   }
   for (const auto& held : bundle.receipts) receipt(held);
 
@@ -132,13 +158,17 @@ base::Result<FromHub> Uplink::take(base::ByteView sealed, base::DurationUs round
       if (!journal.take(bundle.epoch, item)) continue;
       took = true;
     }
-    // A blob's pieces answer a want and repeat with it: their offset makes them idempotent, not their number.
-    if (auto done = effect(item, in_force, effects); !done.ok() && done.error().code() != base::Code::kExists) {
-      os::log_warn("link", "item from the hub is refused",
-                   {{"type", item.type}, {"number", item.number}, {"error", done.error().message()}});
+    // A blob's pieces answer a want and repeat with it: their offset makes them idempotent, not
+    // their number.
+    if (auto done = effect(item, in_force, effects);
+        !done.ok() && done.error().code() != base::Code::kExists) {
+      os::log_warn(
+          "link", "item from the hub is refused",
+          {{"type", item.type}, {"number", item.number}, {"error", done.error().message()}});
     }
   }
-  if (took) effects.batch.records.push_back({std::string(kReceiverRecord), "hub", journal.encode()});
+  if (took)
+    effects.batch.records.push_back({std::string(kReceiverRecord), "hub", journal.encode()});
   if (!effects.batch.records.empty()) {
     LANDER_TRY(context_.store.commit(effects.batch));
   }
@@ -174,17 +204,20 @@ base::Status Uplink::count_sent(std::uint8_t lane, std::uint64_t from, std::uint
         LANDER_ASSIGN(const auto blocks, link::decode_blocks(item.body));
         for (const auto& block : blocks) {
           LANDER_ASSIGN(const auto decoded, sensing::decode_block(block.block));
-          changed.try_emplace(block.datastream, sent_[block.datastream]).first->second.raw += decoded.size();
+          changed.try_emplace(block.datastream, sent_[block.datastream]).first->second.raw +=
+              decoded.size();
         }
       } else if (item.type == "summary") {
         LANDER_ASSIGN(const auto summaries, link::decode_summaries(item.body));
-        for (const auto& s : summaries) ++changed.try_emplace(s.datastream, sent_[s.datastream]).first->second.summaries;
+        for (const auto& s : summaries)
+          ++changed.try_emplace(s.datastream, sent_[s.datastream]).first->second.summaries;
       }
     }
   }
   if (!changed.empty()) {
     store::Batch batch;
-    for (const auto& [id, sent] : changed) batch.records.push_back({std::string(kSentRecord), id, encode_sent(sent)});
+    for (const auto& [id, sent] : changed)
+      batch.records.push_back({std::string(kSentRecord), id, encode_sent(sent)});
     LANDER_TRY(context_.store.commit(batch));
     for (const auto& [id, sent] : changed) sent_[id] = sent;
   }

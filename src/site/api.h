@@ -1,0 +1,20 @@
+// The parts of the site's API, each registers its routes.
+#pragma once
+
+#include "api/gate.h"
+#include "site/server.h"
+
+namespace lander::site {
+
+void serve_reads(Server& server, api::Gate& gate);  // datastreams, observations, series, candidates
+void serve_alerts(Server& server, api::Gate& gate);
+void serve_changes(Server& server, api::Gate& gate);  // twin, desired, models, link
+
+// Routes name a site; this one knows only itself. 404 for any other name.
+base::Status is_this_site(const Server& server, const http::Request& request);
+
+// The newest revision of every datastream that is in force, by id.
+std::vector<std::pair<sensing::SeriesKey, sensing::Datastream>> newest_datastreams(
+    const store::Store& store);
+
+}  // namespace lander::site

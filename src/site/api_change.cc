@@ -1,0 +1,362 @@
+#include <nlohmann/json.hpp>
+
+#include "api/shapes.h"
+#include "os/proc.h"
+#include "site/api.h"
+
+namespace lander::site {
+namespace {
+
+using api::Json;
+
+constexpr std::size_t kMaxYaml = 1 << 20;
+constexpr base::DurationUs kDefaultTraining = 14 * base::kDay;
+
+http::Response problem(const base::Error& error) { return http::Response::problem(error); }
+
+// A refused file: the whole text, and line by line for the console's editor.
+http::Response mistakes(const base::Error& error) {
+  Json lines = Json::array();
+  std::string_view rest = error.message();
+  while (!rest.empty()) {
+    const auto end = rest.find('\n');
+    lines.push_back(std::string(rest.substr(0, end)));
+    rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
+  }
+  auto response = api::reply(
+      422,
+      {{"status", 422}, {"code", "invalid"}, {"detail", error.message()}, {"mistakes", lines}});
+  response.content_type = "application/problem+json";
+  return response;
+}
+
+Json site(Server& server, Core& core) {
+  const auto now = core.context().now();
+  const auto alerts = core.alarms().book().alerts(true, now, SIZE_MAX);
+  std::size_t unacknowledged = 0;
+  int worst = -1;
+  for (const auto& a : alerts) {
+    if (a.acknowledged == 0) ++unacknowledged;
+    if (a.active) worst = std::max(worst, static_cast<int>(a.info.severity));
+  }
+  const Json twin = api::twin(core.desired(), core.reported());
+  return {{"site", core.context().site},
+          {"presence", "on-time"},
+          {"last_contact", api::time(now)},
+          {"version", LANDER_VERSION},
+          {"open_alerts", alerts.size()},
+          {"unacknowledged", unacknowledged},
+          {"worst",
+           worst < 0 ? Json(nullptr) : Json(alert::to_string(static_cast<alert::Severity>(worst)))},
+          {"vitals", server.vitals()},
+          {"desired_revision", core.desired().revision},
+          {"reported_revision", core.desired().revision},
+          {"in_sync", twin["in_sync"]}};
+}
+
+Json pointers(Core& core, const Pointers& p) {
+  auto one = [&](const std::string& digest) -> Json {
+    const auto model = core.models().model(digest);
+    return model ? api::model(*model, digest) : Json(nullptr);
+  };
+  return {{"asset", p.asset},
+          {"active", one(p.active)},
+          {"shadow", one(p.shadow)},
+          {"previous", one(p.previous)}};
+}
+
+Json models(Core& core) {
+  Json out = Json::array();
+  const auto health = core.context().shell.pipeline_health();
+  for (const auto& p : core.models().all()) {
+    Json entry = pointers(core, p);
+    for (const char* role : {"watch", "shadow"}) {
+      const auto at = health.find(std::string(role) + "/" + p.asset);
+      if (at == health.end() || !at->second.score.valid) continue;
+      entry[std::string(role) + "_score"] = {{"time", api::time(at->second.score.time)},
+                                             {"score", api::number(at->second.score.score)}};
+    }
+    out.push_back(std::move(entry));
+  }
+  return out;
+}
+
+struct Wanted {
+  std::string asset, method;
+  base::TimeUs from = 0, to = 0;
+};
+
+base::Result<Wanted> parse_training(const http::Request& request, base::TimeUs now) {
+  LANDER_ASSIGN(const Json body, api::parse_object(request.body));
+  Wanted out;
+  LANDER_ASSIGN(out.asset, api::text(body, "asset"));
+  LANDER_ASSIGN(out.method, api::text_or(body, "method", "t2q"));
+  LANDER_ASSIGN(const std::string last, api::text_or(body, "last", ""));
+  LANDER_ASSIGN(const std::string from, api::text_or(body, "from", ""));
+  LANDER_ASSIGN(const std::string to, api::text_or(body, "to", ""));
+  out.from = now - kDefaultTraining;
+  out.to = now;
+  if (!last.empty()) {
+    LANDER_ASSIGN(const base::DurationUs duration, base::parse_duration(last));
+    out.from = now - duration;
+  }
+  if (!from.empty()) {
+    LANDER_ASSIGN(out.from, base::parse_rfc3339(from));
+  }
+  if (!to.empty()) {
+    LANDER_ASSIGN(out.to, base::parse_rfc3339(to));
+  }
+  if (out.from >= out.to)
+    return base::Error(base::Code::kInvalid, "\"from\" must lie before \"to\"");
+  return out;
+}
+
+// Reads on the reader's thread what the core said is healthy, then trains on the trainer's.
+http::Response train(Server& server, const Wanted& wanted,
+                     const std::vector<std::pair<base::TimeUs, base::TimeUs>>& faulty,
+                     const std::string& parent, const std::string& trained_by) {
+  auto frames = Models::frames(server.store(), wanted.asset, wanted.from, wanted.to, faulty);
+  if (!frames.ok()) return problem(frames.error());
+  const auto readiness = learn::assess(*frames);
+  if (!readiness.ready) {
+    auto response = api::reply(422, {{"status", 422},
+                                     {"code", "invalid"},
+                                     {"detail", "not ready to learn: " + readiness.reason},
+                                     {"readiness", api::readiness(readiness)}});
+    response.content_type = "application/problem+json";
+    return response;
+  }
+  learn::Request request;
+  request.asset = wanted.asset;
+  request.method = wanted.method;
+  request.parent = parent;
+  request.trained_by = trained_by;
+  request.now = server.store().utc_now().time;
+  auto job = server.train(std::move(*frames), request);
+  if (!job.ok()) return problem(job.error());
+  return api::reply(202, {{"job", *job}});
+}
+
+Json link(Server& server) {
+  const auto state = server.link_state();
+  static constexpr const char* kNames[] = {"alert", "state", "summary", "bulk"};
+  Json lanes = Json::array();
+  if (const auto all = server.store().lanes(); all.ok()) {
+    for (const auto& lane : *all) {
+      lanes.push_back({{"lane", lane.lane < 4 ? kNames[lane.lane] : "?"},
+                       {"waiting", lane.waiting},
+                       {"last", lane.last},
+                       {"oldest", api::time(lane.oldest)}});
+    }
+  }
+  const auto utc = server.store().utc_now();
+  return {{"enrolled", state.enrolled},
+          {"carrier", state.enrolled ? "https" : ""},
+          {"hub", state.hub},
+          {"connected", state.connected},
+          {"last_contact", api::time(state.last_contact)},
+          {"next_try_s", static_cast<double>(state.next_try_in) / 1e6},
+          {"reason",
+           state.enrolled ? state.reason : "not enrolled: lander-site enrol --hub URL --token T"},
+          {"lanes", lanes},
+          {"clock_offset_us", utc.time - server.clock().wall_us()}};
+}
+
+base::Result<Json> audit(Server& server, const std::map<std::string, Uplink::Sent>& sent) {
+  Json out = Json::array();
+  for (const auto& [key, d] : newest_datastreams(server.store())) {
+    std::int64_t stored = 0;
+    for (const auto revision : server.store().keys(d.id)) {
+      LANDER_ASSIGN(
+          const auto buckets,
+          server.store().downsample(revision, 0, server.store().utc_now().time + base::kDay, 1));
+      for (const auto& bucket : buckets) stored += bucket.summary.count + bucket.summary.others;
+    }
+    const auto at = sent.find(d.id);
+    out.push_back({{"datastream", d.id},
+                   {"uplink", sensing::to_string(d.policy.uplink)},
+                   {"observations_stored", stored},
+                   {"raw_sent", at == sent.end() ? 0 : at->second.raw},
+                   {"summaries_sent", at == sent.end() ? 0 : at->second.summaries}});
+  }
+  return out;
+}
+
+http::Response apply(Core& core, const http::Request& request, const std::string& author) {
+  auto parameter = [&](const char* name) {
+    const auto at = request.query.find(name);
+    return at == request.query.end() ? std::string() : at->second;
+  };
+  const std::string file =
+      parameter("file").empty() ? "desired.yaml" : parameter("file").substr(0, 200);
+  auto applied =
+      core.apply_yaml(base::as_text(request.body), file, author, parameter("dry_run") == "1");
+  if (!applied.ok()) {
+    return applied.error().code() == base::Code::kInvalid ? mistakes(applied.error())
+                                                          : problem(applied.error());
+  }
+  return api::reply(200, {{"revision", applied->revision}, {"changes", applied->changes}});
+}
+
+}  // namespace
+
+void serve_changes(Server& server, api::Gate& gate) {
+  using access::Right;
+  auto on_core = [&](const char* method, const char* pattern, Right right, std::size_t max_body,
+                     auto work) {
+    gate.route(
+        method, pattern, right, max_body,
+        [&server, work](http::Request request, access::Scope scope, http::Responder responder) {
+          if (auto ours = is_this_site(server, request); !ours.ok())
+            return responder.reply(problem(ours.error()));
+          server.on_core(
+              std::move(responder),
+              [&server, work, request = std::move(request), scope](Core& core) -> http::Response {
+                return work(server, core, request, "user:" + scope.user + "@site");
+              });
+        });
+  };
+  using Request = http::Request;
+  on_core("GET", "/api/v1/sites", Right::kLook, 0,
+          [](Server& s, Core& core, const Request&, const std::string&) {
+            return api::reply(200, Json::array({site(s, core)}));
+          });
+  on_core("GET", "/api/v1/sites/{site}", Right::kLook, 0,
+          [](Server& s, Core& core, const Request&, const std::string&) {
+            return api::reply(200, site(s, core));
+          });
+  on_core("GET", "/api/v1/sites/{site}/twin", Right::kLook, 0,
+          [](Server&, Core& core, const Request&, const std::string&) {
+            return api::reply(200, api::twin(core.desired(), core.reported()));
+          });
+  on_core("POST", "/api/v1/sites/{site}/desired", Right::kOperate, kMaxYaml,
+          [](Server&, Core& core, const Request& request, const std::string& author) {
+            return apply(core, request, author);
+          });
+  on_core("GET", "/api/v1/sites/{site}/models", Right::kLook, 0,
+          [](Server&, Core& core, const Request&, const std::string&) {
+            return api::reply(200, models(core));
+          });
+  on_core("POST", "/api/v1/sites/{site}/models/{change}", Right::kOperate, 4096,
+          [](Server&, Core& core, const Request& request, const std::string&) -> http::Response {
+            auto run = [&]() -> base::Result<Json> {
+              LANDER_ASSIGN(const Json body, api::parse_object(request.body));
+              LANDER_ASSIGN(const std::string asset, api::text(body, "asset"));
+              LANDER_ASSIGN(const std::string digest, api::text_or(body, "digest", ""));
+              const std::string& change = request.params.at("change");
+              if (change != "promote" && change != "rollback") {
+                return base::Error(base::Code::kNotFound,
+                                   "models are trained, promoted or rolled back");
+              }
+              LANDER_ASSIGN(const Pointers p, change == "promote"
+                                                  ? core.models().promote(asset, digest)
+                                                  : core.models().rollback(asset));
+              return pointers(core, p);
+            };
+            auto done = run();
+            return done.ok() ? api::reply(200, *done) : problem(done.error());
+          });
+
+  // Training and its readiness read much: the core says what is healthy, the reader reads.
+  gate.route("POST", "/api/v1/sites/{site}/train", Right::kOperate, 4096,
+             [&server](Request request, access::Scope scope, http::Responder responder) {
+               if (auto ours = is_this_site(server, request); !ours.ok())
+                 return responder.reply(problem(ours.error()));
+               auto wanted = parse_training(request, server.store().utc_now().time);
+               if (!wanted.ok()) return responder.reply(problem(wanted.error()));
+               server.then_read(std::move(responder), [wanted = *wanted, &server,
+                                                       by = "user:" + scope.user](Core& core) {
+                 const auto known = core.models().find(wanted.asset);
+                 return [&server, wanted, by,
+                         faulty = core.models().faulty(wanted.asset, core.context().now()),
+                         parent = known ? known->active : std::string()] {
+                   return train(server, wanted, faulty, parent, by);
+                 };
+               });
+             });
+  gate.route(
+      "GET", "/api/v1/sites/{site}/readiness", Right::kLook, 0,
+      [&server](Request request, access::Scope, http::Responder responder) {
+        if (auto ours = is_this_site(server, request); !ours.ok())
+          return responder.reply(problem(ours.error()));
+        auto range = api::range(request, server.store().utc_now().time, kDefaultTraining);
+        if (!range.ok()) return responder.reply(problem(range.error()));
+        server.then_read(std::move(responder), [&server, range = *range,
+                                                asset = request.query["asset"]](Core& core) {
+          return [&server, range, asset,
+                  faulty = core.models().faulty(asset, core.context().now())]() -> http::Response {
+            auto frames = Models::frames(server.store(), asset, range.from, range.to, faulty);
+            if (!frames.ok()) return problem(frames.error());
+            return api::reply(200, api::readiness(learn::assess(*frames)));
+          };
+        });
+      });
+  gate.route("GET", "/api/v1/sites/{site}/jobs/{job}", Right::kLook, 0,
+             [&server](Request request, access::Scope, http::Responder responder) {
+               const auto job = server.job(request.params["job"]);
+               if (!job)
+                 return responder.reply(problem(base::Error(base::Code::kNotFound, "no such job")));
+               responder.reply(api::reply(200, {{"state", job->state},
+                                                {"progress", job->progress},
+                                                {"reason", job->reason},
+                                                {"model", job->model}}));
+             });
+  gate.route("GET", "/api/v1/sites/{site}/link", Right::kLook, 0,
+             [&server](Request request, access::Scope, http::Responder responder) {
+               if (auto ours = is_this_site(server, request); !ours.ok())
+                 return responder.reply(problem(ours.error()));
+               server.on_reader(std::move(responder),
+                                [&server] { return api::reply(200, link(server)); });
+             });
+  gate.route("GET", "/api/v1/sites/{site}/link/audit", Right::kLook, 0,
+             [&server](Request request, access::Scope, http::Responder responder) {
+               if (auto ours = is_this_site(server, request); !ours.ok())
+                 return responder.reply(problem(ours.error()));
+               server.then_read(std::move(responder), [&server](Core& core) {
+                 return [&server, sent = core.sent()]() -> http::Response {
+                   auto body = audit(server, sent);
+                   return body.ok() ? api::reply(200, *body) : problem(body.error());
+                 };
+               });
+             });
+}
+
+void serve_api(Server& server, api::Gate& gate) {
+  serve_reads(server, gate);
+  serve_alerts(server, gate);
+  serve_changes(server, gate);
+}
+
+std::string Server::metrics() const {
+  std::string out;
+  auto gauge = [&](const char* name, const char* help, double value) {
+    out += std::string("# HELP ") + name + " " + help + "\n# TYPE " + name + " gauge\n" + name +
+           " " + Json(value).dump() + "\n";
+  };
+  const auto store = store_->stats();
+  const auto intake = intake_.stats();
+  const auto http = http_->stats();
+  gauge("lander_store_observations", "Observations in the store.",
+        static_cast<double>(store.observations));
+  gauge("lander_store_bytes", "Size of the database file.", static_cast<double>(store.file_bytes));
+  gauge("lander_store_commits", "Commits since the database was made.",
+        static_cast<double>(store.commits));
+  gauge("lander_store_duplicates", "Repeated observations that were dropped.",
+        static_cast<double>(store.duplicates));
+  gauge("lander_intake_accepted", "Observations accepted from sources since the start.",
+        static_cast<double>(intake.accepted));
+  gauge("lander_intake_refused", "Observations refused because the queue was full.",
+        static_cast<double>(intake.refused));
+  gauge("lander_intake_pending", "Observations that are not durable yet.",
+        static_cast<double>(intake.pending));
+  gauge("lander_http_connections", "Open HTTP connections.", static_cast<double>(http.connections));
+  gauge("lander_http_requests", "HTTP requests since the start.",
+        static_cast<double>(http.requests));
+  gauge("lander_link_connected", "1 when the last contact with the hub succeeded.",
+        link_state().connected ? 1 : 0);
+  for (const auto& [name, value] : vitals())
+    gauge(("lander_host_" + name).c_str(), "Vital sign of the machine.", value);
+  return out;
+}
+
+}  // namespace lander::site

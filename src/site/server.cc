@@ -1,0 +1,361 @@
+#include "site/server.h"
+
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+#include "api/shapes.h"
+#include "os/log.h"
+#include "os/proc.h"
+
+namespace lander::site {
+namespace {
+
+constexpr base::DurationUs kTickEvery = base::kSecond;
+constexpr base::DurationUs kLoopEvery = 50 * base::kMillisecond;
+constexpr std::size_t kMaxJobs = 20;
+
+struct Tls {
+  std::string key_pem, certificate_pem;
+};
+
+// The console's own certificate: self-made, for whoever opens https://site:8443; `lander` pins its
+// key.
+base::Result<Tls> load_or_make_tls(os::Files& files, os::Clock& clock, const std::string& folder,
+                                   const std::string& name) {
+  Tls tls;
+  const std::string key_path = folder + "/tls.key", certificate_path = folder + "/tls.pem";
+  if (files.exists(key_path) && files.exists(certificate_path)) {
+    LANDER_ASSIGN(const auto key, files.read(key_path, 1 << 16));
+    LANDER_ASSIGN(const auto certificate, files.read(certificate_path, 1 << 16));
+    tls.key_pem = base::as_text(key);
+    tls.certificate_pem = base::as_text(certificate);
+    return tls;
+  }
+  LANDER_ASSIGN(const auto key, crypto::PrivateKey::generate(crypto::KeyType::kP256));
+  crypto::Subject subject;
+  subject.common_name = name;
+  subject.dns = {"localhost", name};
+  subject.ip = {"127.0.0.1"};
+  subject.server = true;
+  // The clock may be wrong by decades here, and nothing but people's browsers looks at the dates.
+  const base::TimeUs now = clock.wall_us();
+  LANDER_ASSIGN(tls.certificate_pem,
+                crypto::self_signed(key, subject, now - base::kDay, now + 3650 * base::kDay));
+  tls.key_pem = key.to_pem();
+  LANDER_TRY(files.write_durably(key_path, base::as_bytes(tls.key_pem), 0600));
+  LANDER_TRY(files.write_durably(certificate_path, base::as_bytes(tls.certificate_pem)));
+  return tls;
+}
+
+}  // namespace
+
+Server::Server(const ServerOptions& options)
+    : options_(options),
+      clock_(os::system_clock()),
+      name_(options.name.empty() ? os::host_name() : options.name),
+      reader_("reader"),
+      trainer_("trainer", 4),
+      intake_(clock_,
+              [this](const std::string& pipeline, const stream::Signal& signal) {
+                if (running_) {
+                  core_worker_->post_urgent([this, pipeline, signal] {
+                    core_->signal(pipeline, signal, intake_.uncommitted());
+                  });
+                }
+              }),
+      drivers_(clock_, intake_, reader_, name_) {}
+
+base::Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options) {
+  std::unique_ptr<Server> server(new Server(options));
+  LANDER_TRY(server->open());
+  return server;
+}
+
+base::Status Server::open() {
+  os::Files& files = os::system_files();
+  LANDER_TRY(files.make_folders(options_.data, 0700));
+  LANDER_ASSIGN(auto identity, load_identity(files, options_.data + "/identity"));
+  if (identity) name_ = identity->site;
+  store::Store::Options store_options;
+  store_options.path = options_.data + "/site.db";
+  store_options.clock = &clock_;
+  store_options.free_bytes = [&files, data = options_.data] { return files.free_bytes(data); };
+  LANDER_ASSIGN(store_, store::Store::open(store_options));
+  link_state_.enrolled = identity.has_value();
+  if (identity) link_state_.hub = identity->hub_url;
+
+  Context context{*store_,
+                  files,
+                  clock_,
+                  os::system_random(),
+                  *this,
+                  options_.data,
+                  identity ? identity->tenant : "local",
+                  name_};
+  LANDER_ASSIGN(core_, Core::open(std::move(context), std::move(identity)));
+  core_worker_ = std::make_unique<os::Worker>(
+      "core", 4096, [this] { commit_and_tick(); }, kLoopEvery);
+  running_ = true;
+  LANDER_TRY(open_http());
+  link_thread_ = std::thread([this] { link_loop(); });
+  return {};
+}
+
+base::Status Server::open_http() {
+  os::Files& files = os::system_files();
+  LANDER_ASSIGN(const Tls tls, load_or_make_tls(files, clock_, options_.data, name_));
+  http::ServerOptions http_options;
+  http_options.host = options_.host;
+  http_options.port = options_.port;
+  http_options.certificate_pem = tls.certificate_pem;
+  http_options.key_pem = tls.key_pem;
+  http_options.max_connections = 256;
+  LANDER_ASSIGN(http_, http::Server::start(http_options));
+  gate_ = std::make_unique<api::Gate>(*http_, clock_, os::system_random(), reader_);
+  LANDER_TRY(load_accounts());
+  auto write_account = [this](const std::string& user, base::Bytes body) {
+    store::Batch batch;
+    batch.records.push_back({std::string(kAccountRecord), user, std::move(body)});
+    auto committed = store_->commit(batch);
+    return committed.ok() ? base::Status() : base::Status(committed.error());
+  };
+  gate_->serve_accounts("site", name_,
+                        {[write_account](const access::Account& a) {
+                           return write_account(a.user, access::encode(a));
+                         },
+                         [write_account](const std::string&, const std::string& user) {
+                           return write_account(user, {});
+                         }});
+  gate_->serve_console();
+  gate_->serve_health(
+      "site", name_, [this] { return failing(); }, [this] { return metrics(); });
+  serve_api(*this, *gate_);
+
+  // What `lander --at DATA` needs: only who may read this folder gets in.
+  LANDER_ASSIGN(const auto certificate, crypto::read_certificate(tls.certificate_pem));
+  const std::string pass = gate_->with_accounts(
+      [&](access::Accounts& a) { return a.make_local_pass(core_->context().tenant); });
+  const nlohmann::json door = {{"url", "https://127.0.0.1:" + std::to_string(http_->port())},
+                               {"key_id", certificate.key_id},
+                               {"token", pass},
+                               {"site", name_},
+                               {"role", "site"}};
+  return files.write_durably(options_.data + "/cli.json", base::as_bytes(door.dump(2)), 0600);
+}
+
+base::Status Server::load_accounts() {
+  LANDER_ASSIGN(const auto records, store_->records(kAccountRecord));
+  for (const auto& record : records) {
+    LANDER_ASSIGN(auto account, access::decode_account(record.body));
+    account.tenant = core_->context().tenant;  // a site has one tenant: that of its enrolment
+    gate_->with_accounts([&](access::Accounts& a) { a.put(std::move(account)); });
+  }
+  if (!records.empty()) return {};
+  LANDER_ASSIGN(auto first, gate_->with_accounts([&](access::Accounts& a) {
+    return api::make_first_account(a, os::system_random(), core_->context().tenant);
+  }));
+  store::Batch batch;
+  batch.records.push_back(
+      {std::string(kAccountRecord), first.account.user, access::encode(first.account)});
+  if (auto committed = store_->commit(batch); !committed.ok()) return committed.error();
+  const std::string path = options_.data + "/initial-admin-password";
+  LANDER_TRY(os::system_files().write_durably(path, base::as_bytes(first.password + "\n"), 0600));
+  os::log_info("site", "made the account \"admin\"; change its password",
+               {{"password_file", path}});
+  return {};
+}
+
+Server::~Server() {
+  stopping_ = true;
+  link_wake_.notify_all();
+  drivers_.stop();
+  if (link_thread_.joinable()) link_thread_.join();
+  http_.reset();
+  // What sources delivered is committed and acknowledged before the end.
+  if (core_worker_) {
+    core_worker_->post_urgent([this] { commit(); });
+    core_worker_->stop();
+  }
+}
+
+void Server::run_sources(const std::vector<source::Config>& sources,
+                         const std::vector<source::Bound>& bound) {
+  drivers_.run(sources, bound);
+}
+std::map<std::string, source::Health> Server::source_health() const { return drivers_.health(); }
+void Server::install_pipeline(std::string id, std::shared_ptr<stream::Pipeline> pipeline,
+                              std::vector<sensing::SeriesKey> series) {
+  intake_.install(std::move(id), std::move(pipeline), std::move(series));
+}
+void Server::remove_pipeline(const std::string& id) { intake_.remove(id); }
+std::map<std::string, Engine::PipelineHealth> Server::pipeline_health() const {
+  return intake_.health();
+}
+
+void Server::set_webhook(const std::optional<twin::Webhook>& webhook) {
+  std::shared_ptr<notify::Webhook> next;
+  if (webhook) {
+    auto made = notify::Webhook::make(webhook->url);
+    if (made.ok()) {
+      next = std::move(*made);
+    } else {
+      os::log_error("notify", "webhook could not start",
+                    {{"url", webhook->url}, {"error", made.error().message()}});
+    }
+  }
+  const std::lock_guard lock(webhook_mutex_);
+  webhook_.swap(next);
+  webhook_least_ = webhook ? webhook->least_severity : 0;
+}
+
+void Server::tell(const notify::Notice& notice) {
+  std::shared_ptr<notify::Webhook> webhook;
+  {
+    const std::lock_guard lock(webhook_mutex_);
+    if (static_cast<std::uint8_t>(notice.alert.info.severity) >= webhook_least_) webhook = webhook_;
+  }
+  if (webhook) webhook->tell(notice);
+  if (live_.watched()) publish("alert", api::alert(notice.alert, name_, clock_.wall_us()).dump());
+  {
+    const std::lock_guard lock(link_mutex_);
+    link_due_ = true;
+  }
+  link_wake_.notify_all();
+}
+
+void Server::publish(std::string_view event, std::string json) {
+  live_.send(core_ ? core_->context().tenant : "local", event, json);
+}
+
+void Server::commit_and_tick() {
+  const base::DurationUs now = clock_.monotonic_us();
+  if (now >= next_commit_) {
+    commit();
+    next_commit_ = now + core_->commit_interval();
+  }
+  if (now >= next_tick_) {
+    next_tick_ = now + kTickEvery;
+    intake_.set_utc_offset(store_->utc_now().time - clock_.wall_us());
+    core_->tick();
+  }
+}
+
+void Server::commit() {
+  const auto& observations = intake_.uncommitted();
+  if (observations.empty()) return;
+  auto committed = core_->commit(observations);
+  if (!committed.ok()) {
+    // Kept and tried again: the sources hear nothing, and the intake refuses more when it is full.
+    os::log_error("store", "observations are not durable yet, will try again",
+                  {{"observations", std::uint64_t{observations.size()}},
+                   {"error", committed.error().message()}});
+    const std::lock_guard lock(state_mutex_);
+    failing_ = "store: " + committed.error().message();
+    return;
+  }
+  publish_latest(observations);
+  intake_.settle();
+  const std::lock_guard lock(state_mutex_);
+  failing_.clear();
+}
+
+void Server::publish_latest(const std::vector<sensing::Observation>& observations) {
+  if (!live_.watched()) return;
+  std::map<sensing::SeriesKey, const sensing::Observation*> latest;
+  for (const auto& observation : observations) latest[observation.series] = &observation;
+  nlohmann::json list = nlohmann::json::array();
+  for (const auto& [key, observation] : latest) {
+    const auto datastream = store_->datastream(key);
+    if (!datastream) continue;
+    list.push_back({{"datastream", datastream->id},
+                    {"time", base::to_rfc3339(observation->time)},
+                    {"value", api::value(observation->value)},
+                    {"quality", sensing::to_string(observation->quality)}});
+  }
+  publish("observations", list.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+namespace {
+
+http::Response busy() {
+  return http::Response::problem(
+      base::Error(base::Code::kUnavailable, "the site is busy: try again in a second"));
+}
+
+}  // namespace
+
+void Server::on_core(http::Responder responder, std::function<http::Response(Core&)> work) {
+  auto shared = std::make_shared<http::Responder>(std::move(responder));
+  if (!core_worker_->post([this, shared, work = std::move(work)] { shared->reply(work(*core_)); }))
+    shared->reply(busy());
+}
+
+void Server::on_reader(http::Responder responder, std::function<http::Response()> work) {
+  auto shared = std::make_shared<http::Responder>(std::move(responder));
+  if (!reader_.post([shared, work = std::move(work)] { shared->reply(work()); }))
+    shared->reply(busy());
+}
+
+void Server::then_read(http::Responder responder,
+                       std::function<std::function<http::Response()>(Core&)> work) {
+  auto shared = std::make_shared<http::Responder>(std::move(responder));
+  const bool posted = core_worker_->post([this, shared, work = std::move(work)] {
+    auto read = work(*core_);
+    if (!reader_.post([shared, read = std::move(read)] { shared->reply(read()); }))
+      shared->reply(busy());
+  });
+  if (!posted) shared->reply(busy());
+}
+
+base::Result<std::string> Server::train(learn::Frames frames, learn::Request request) {
+  const std::string id = os::system_random().uuid7(clock_.wall_us());
+  {
+    const std::lock_guard lock(state_mutex_);
+    if (jobs_.size() >= kMaxJobs) jobs_.erase(jobs_.begin());
+    jobs_[id] = {};
+  }
+  auto shared = std::make_shared<learn::Frames>(std::move(frames));
+  const bool posted = trainer_.post([this, id, shared, request] {
+    auto set = [&](auto change) {
+      const std::lock_guard lock(state_mutex_);
+      if (const auto at = jobs_.find(id); at != jobs_.end()) change(at->second);
+    };
+    auto model = learn::train(*shared, request, [&](double progress) {
+      set([&](Job& job) { job.progress = progress; });
+    });
+    *shared = {};
+    if (!model.ok()) {
+      return set([&](Job& job) {
+        job.state = "failed";
+        job.reason = model.error().message();
+      });
+    }
+    const std::string digest = model::digest(model::encode(*model));
+    core_worker_->post_urgent([this, id, digest, model = std::move(*model)] {
+      const auto added = core_->models().add(model);
+      const std::lock_guard lock(state_mutex_);
+      Job& job = jobs_[id];
+      job.progress = 1;
+      job.state = added.ok() ? "done" : "failed";
+      job.reason = added.ok() ? "" : added.error().message();
+      job.model = digest;
+    });
+  });
+  if (!posted)
+    return base::Error(base::Code::kUnavailable, "the trainer is busy: wait for the jobs that run");
+  return id;
+}
+
+std::optional<Server::Job> Server::job(const std::string& id) const {
+  const std::lock_guard lock(state_mutex_);
+  const auto at = jobs_.find(id);
+  return at == jobs_.end() ? std::nullopt : std::optional(at->second);
+}
+
+std::string Server::failing() const {
+  const std::lock_guard lock(state_mutex_);
+  return failing_;
+}
+
+}  // namespace lander::site

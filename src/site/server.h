@@ -1,0 +1,137 @@
+// lander-site: the threads, sockets and drivers around the core.
+//
+// Threads: HTTP I/O; pipeline (Intake); core (all state, all commits); reader (queries, password
+// checks, starting and stopping of drivers); trainer; link; webhook; one for each source. Nobody
+// waits for a slower one: the core never reads much, the pipeline never touches the disk.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "api/gate.h"
+#include "api/live.h"
+#include "carrier/carrier.h"
+#include "http/server.h"
+#include "notify/webhook.h"
+#include "os/worker.h"
+#include "site/core.h"
+#include "site/drivers.h"
+#include "site/intake.h"
+
+namespace lander::site {
+
+struct ServerOptions {
+  std::string data;  // DATA: everything this site keeps
+  std::string host = "0.0.0.0";
+  std::uint16_t port = 8443;
+  std::string name;  // until it is enrolled; empty: the host's name
+  base::DurationUs contact_every = 20 * base::kSecond;
+};
+
+class Server : public Shell {
+ public:
+  static base::Result<std::unique_ptr<Server>> start(const ServerOptions& options);
+  ~Server()
+      override;  // stops sources, commits what came, tells the supervisor nothing: main() does
+  std::uint16_t port() const { return http_->port(); }
+  const std::string& name() const { return name_; }
+
+  // Shell
+  void run_sources(const std::vector<source::Config>& sources,
+                   const std::vector<source::Bound>& bound) override;
+  std::map<std::string, source::Health> source_health() const override;
+  void install_pipeline(std::string id, std::shared_ptr<stream::Pipeline> pipeline,
+                        std::vector<sensing::SeriesKey> series) override;
+  void remove_pipeline(const std::string& id) override;
+  std::map<std::string, Engine::PipelineHealth> pipeline_health() const override;
+  void set_webhook(const std::optional<twin::Webhook>& webhook) override;
+  void tell(const notify::Notice& notice) override;
+  void publish(std::string_view event, std::string json) override;
+
+  // For the API (api.cc), from the I/O thread: runs `work` on the thread that owns what it uses,
+  // answers 503 when too much waits there.
+  void on_core(http::Responder responder, std::function<http::Response(Core&)> work);
+  void on_reader(http::Responder responder, std::function<http::Response()> work);
+  // First on the core, which returns what to read, then that on the reader.
+  void then_read(http::Responder responder,
+                 std::function<std::function<http::Response()>(Core&)> work);
+  store::Store& store() { return *store_; }
+  os::Clock& clock() { return clock_; }
+  api::Live& live() { return live_; }
+  Drivers& drivers() { return drivers_; }
+
+  struct LinkState {
+    bool enrolled = false, connected = false;
+    std::string hub, reason;
+    base::TimeUs last_contact = 0;
+    base::DurationUs next_try_in = 0;
+    std::uint64_t failures = 0;
+  };
+  LinkState link_state() const;
+  std::map<std::string, double> vitals() const;
+  std::string metrics() const;
+  std::string failing() const;  // empty: fine
+
+  struct Job {
+    std::string state = "running", reason, model;  // "done", "failed"
+    double progress = 0;
+  };
+  // Trains on the trainer's thread; the model becomes the asset's shadow.
+  base::Result<std::string> train(learn::Frames frames, learn::Request request);
+  std::optional<Job> job(const std::string& id) const;
+
+ private:
+  explicit Server(const ServerOptions& options);
+  base::Status open();
+  base::Status open_http();
+  base::Status load_accounts();
+  void commit_and_tick();  // on the core's thread
+  void commit();
+  void publish_latest(const std::vector<sensing::Observation>& observations);
+  void link_loop();
+  std::optional<base::DurationUs> contact(carrier::Carrier& carrier, bool& progress);
+  // Runs on the core's thread and waits; from the link thread only. False: stopping.
+  bool run_on_core(std::function<void(Core&)> work);
+
+  const ServerOptions options_;
+  os::Clock& clock_;
+  std::string name_;
+  std::unique_ptr<store::Store> store_;
+  api::Live live_;
+  std::unique_ptr<Core> core_;
+  std::unique_ptr<os::Worker> core_worker_;  // outlives whoever posts to it
+  std::atomic<bool> running_{false};         // core_worker_ stands
+  os::Worker reader_, trainer_;
+  Intake intake_;
+  Drivers drivers_;
+  std::unique_ptr<http::Server> http_;
+  std::unique_ptr<api::Gate> gate_;
+
+  base::DurationUs next_tick_ = 0, next_commit_ = 0, commit_failing_since_ = 0;
+  std::atomic<bool> stopping_{false};
+
+  mutable std::mutex webhook_mutex_;
+  std::shared_ptr<notify::Webhook> webhook_;
+  std::uint8_t webhook_least_ = 0;
+
+  mutable std::mutex state_mutex_;  // link_state_, jobs_, failing_
+  LinkState link_state_;
+  std::map<std::string, Job> jobs_;
+  std::string failing_;
+
+  std::mutex link_mutex_;
+  std::condition_variable link_wake_;
+  bool link_due_ = false;
+  std::thread link_thread_;
+};
+
+// Registers the site's part of docs/api/README.md.
+void serve_api(Server& server, api::Gate& gate);
+
+}  // namespace lander::site
