@@ -1,8 +1,13 @@
+# `ninja` builds the programs, `ninja all_tests` the tests too: a demo need not wait for them.
+add_custom_target(all_tests)
+
 # lander_module(NAME DEPS module... LINK library...)
 #
 # One folder under src/ = one static library = one namespace. Every *.cc of the folder belongs to it;
 # *_test.cc are the module's own tests (one binary, test_NAME). DEPS are the only modules whose headers
 # the folder may include: tools/check_layers.py reads them from here and compares.
+find_package(GTest REQUIRED)
+include(GoogleTest)
 function(lander_module name)
   cmake_parse_arguments(ARG "" "" "DEPS;LINK;TEST_LINK" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc ${CMAKE_CURRENT_SOURCE_DIR}/*.S)
@@ -16,10 +21,41 @@ function(lander_module name)
   endforeach()
   target_link_libraries(lander_${name} PRIVATE ${ARG_LINK})
   if(tests)
-    add_executable(test_${name} ${tests})
+    add_executable(test_${name} EXCLUDE_FROM_ALL ${tests})
+    add_dependencies(all_tests test_${name})
     target_link_libraries(test_${name} PRIVATE lander_${name} ${ARG_TEST_LINK} GTest::gtest_main Threads::Threads)
     gtest_discover_tests(test_${name} TEST_PREFIX ${name}. DISCOVERY_MODE PRE_TEST
       PROPERTIES TIMEOUT 300)
   endif()
 endfunction()
+
+# lander_fuzz(NAME): fuzz/NAME.cc, which defines LLVMFuzzerTestOneInput; links the modules it includes.
+#
+# With clang and -DLANDER_FUZZ=ON (`./dev fuzz NAME`): a libFuzzer program. Otherwise a ctest test that
+# gives it every file of fuzz/corpus/NAME, cut and damaged in fixed ways: what fuzzing found stays found.
+function(lander_fuzz name)
+  set(source ${CMAKE_SOURCE_DIR}/fuzz/${name}.cc)
+  add_executable(fuzz_${name} EXCLUDE_FROM_ALL ${source})
+  file(STRINGS ${source} includes REGEX "^#include \"[a-z]+/")
+  foreach(line ${includes})
+    string(REGEX REPLACE "^#include \"([a-z]+)/.*" "\\1" module ${line})
+    target_link_libraries(fuzz_${name} PRIVATE lander_${module})
+  endforeach()
+  if(LANDER_FUZZ)
+    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+  else()
+    target_sources(fuzz_${name} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/fuzz_replay.cc)
+    add_dependencies(all_tests fuzz_${name})
+    add_test(NAME fuzz.${name} COMMAND fuzz_${name} ${CMAKE_SOURCE_DIR}/fuzz/corpus/${name})
+  endif()
+endfunction()
+
 include(${CMAKE_CURRENT_LIST_DIR}/duckdb.cmake)
+
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+foreach(rule layers paths)
+  add_test(NAME rules.${rule}
+    COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tools/check_${rule}.py)
+endforeach()
+add_test(NAME rules.selftest
+  COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tools/check_selftest.py)

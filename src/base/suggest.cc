@@ -31,8 +31,8 @@ std::string quoted(std::string_view text) {
   constexpr std::size_t kShown = 60;
   std::string out = "\"";
   std::size_t end = std::min(text.size(), kShown);
-  while (end < text.size() && end > 0 && (text[end] & 0xC0) == 0x80)
-    --end;  // not within a character
+  // Not within a character.
+  while (end < text.size() && end > 0 && (text[end] & 0xC0) == 0x80) --end;
   for (const char c : text.substr(0, end)) out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
   return out + (end < text.size() ? "...\"" : "\"");
 }

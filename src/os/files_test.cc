@@ -1,6 +1,7 @@
 #include "os/files.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -113,7 +114,10 @@ TEST_F(FilesTest, AWriterKilledAtAnyMomentLeavesTheOldOrTheNewFileWhole) {
     if (child == 0) {
       for (std::uint8_t i = 0;; ++i) (void)files_.write_durably(path, Bytes(kSize, i));
     }
-    ::usleep(static_cast<useconds_t>(500 + 700 * round));  // where it is cut, not what is asserted
+    // Cut it at another stage each time: when so many bytes stand in the temporary file.
+    struct stat info {};
+    const std::string temporary = folder_ + "/.state.tmp";
+    while (::stat(temporary.c_str(), &info) != 0 || info.st_size < round * 15'000) ::sched_yield();
     ::kill(child, SIGKILL);
     ::waitpid(child, nullptr, 0);
     const Bytes now = *files_.read(path, kSize + 1);
