@@ -91,10 +91,11 @@ std::string malformed(const Frames& frames) {
 
 }  // namespace
 
-Readiness assess(const Frames& frames) {
+Readiness assess(const Frames& as_recorded) {
   Readiness result;
-  result.reason = malformed(frames);
+  result.reason = malformed(as_recorded);
   if (!result.reason.empty()) return result;
+  const Frames frames = held(as_recorded);
   const std::size_t n = frames.inputs.size();
   std::vector<Column> columns;
   bool spoilt = false;

@@ -86,6 +86,24 @@ double quantile(std::vector<double>& values, double share) {
   return *at;
 }
 
+Frames held(const Frames& frames) {
+  const std::size_t n = frames.inputs.size();
+  const base::DurationUs most = std::max(kHold, 3 * frames.interval);
+  Frames result = frames;
+  for (std::size_t i = 0; i < n; ++i) {
+    std::size_t last = frames.rows();  // none
+    for (std::size_t r = 0; r < frames.rows(); ++r) {
+      double& value = result.values[r * n + i];
+      if (!std::isnan(value)) {
+        last = r;
+      } else if (last < r && frames.times[r] - frames.times[last] <= most) {
+        value = frames.values[last * n + i];
+      }
+    }
+  }
+  return result;
+}
+
 Column inspect(const Frames& frames, std::size_t input) {
   const std::size_t n = frames.inputs.size();
   Column column;

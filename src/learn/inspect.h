@@ -12,6 +12,11 @@ inline constexpr std::size_t kFrozenRun =
     60;  // rows: a moving input that stands still so long is frozen
 inline constexpr std::size_t kLeastStretch = 20;  // rows in a row that training can use
 
+// A missing value is the last one for so long, as in a watch: sensors that report every few
+// seconds, or whose samples straddle a frame's edges, are not missing.
+inline constexpr base::DurationUs kHold = 10 * base::kSecond;
+Frames held(const Frames& frames);
+
 enum class Finding : std::uint8_t { kFine, kMissing, kFrozen, kBad };
 
 struct Column {

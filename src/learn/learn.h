@@ -12,7 +12,8 @@
 
 namespace lander::learn {
 
-// A frame each interval; NaN = missing. Row-major: rows x inputs.
+// A frame each interval; NaN = missing (the last value is held for up to 10 s, as a watch does).
+// Times ascend; a frame of which nothing is known may be absent. Row-major: rows x inputs.
 struct Frames {
   std::vector<model::Input> inputs;
   std::vector<base::TimeUs> times;

@@ -235,8 +235,21 @@ TEST(Learn, AbsurdNumbersAndMissingRowsAreLeftOutAndCounted) {
   for (std::size_t r = 700; r < 800; ++r) frames.values[r * kInputs + kSuction] = kMissing;
   auto model = train(frames, request());
   ASSERT_TRUE(model.ok()) << model.error().message();
-  EXPECT_EQ(model->lineage.rows_left_out, 104);
+  EXPECT_EQ(model->lineage.rows_left_out, 94);  // the first ten seconds of silence are held
   EXPECT_LT(model->inputs[kFlow].most, 100);
+}
+
+// Sources poll about once a second: some frames see two samples, the next none.
+TEST(Learn, SamplesThatMissTheirFrameNowAndThenDoNotPreventLearning) {
+  SimulatedPlant plant(17);
+  Frames frames = plant.healthy(900);
+  std::mt19937_64 random(17);
+  for (double& value : frames.values) {
+    if (random() % 5 == 0) value = kMissing;
+  }
+  auto model = train(frames, request());
+  ASSERT_TRUE(model.ok()) << model.error().message();
+  EXPECT_GT(model->lineage.rows, 880);
 }
 
 TEST(Learn, AnInputThatNeverChangesIsLearnedAndItsDepartureIsFound) {

@@ -216,7 +216,7 @@ base::Error invalid(const std::string& why) { return base::Error(base::Code::kIn
 
 }  // namespace
 
-base::Result<model::Model> train(const Frames& frames, const Request& request,
+base::Result<model::Model> train(const Frames& as_recorded, const Request& request,
                                  const std::function<void(double)>& progress) {
   const auto tell = [&](double share) {
     if (progress) progress(share);
@@ -228,9 +228,10 @@ base::Result<model::Model> train(const Frames& frames, const Request& request,
   if (!(request.false_alarms_per_day > 0) || !std::isfinite(request.false_alarms_per_day)) {
     return invalid("the false-alarm budget must be a positive number a day");
   }
-  const Readiness readiness = assess(frames);
+  const Readiness readiness = assess(as_recorded);
   if (!readiness.ready) return invalid("not ready to learn: " + readiness.reason);
   tell(0.2);
+  const Frames frames = held(as_recorded);
 
   std::vector<Column> columns;
   for (std::size_t i = 0; i < frames.inputs.size(); ++i) columns.push_back(inspect(frames, i));
