@@ -72,7 +72,7 @@ void CandidateTable::example(std::string_view group, std::string_view address, c
     if (entries_.size() >= kMaxCandidates) return;
     found = entries_.emplace(std::string(address), Entry{std::string(group), {}}).first;
   }
-  found->second.example = printable(value);
+  found->second.example = to_text(value);
   found->second.kind = kind_of(value);
 }
 

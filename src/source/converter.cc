@@ -18,7 +18,7 @@ using sensing::Quality;
 
 Error expected(const char* what, const Raw& raw) {
   return Error(Code::kInvalid,
-               std::string("expected ") + what + ", found \"" + printable(raw) + "\"");
+               std::string("expected ") + what + ", found \"" + to_text(raw) + "\"");
 }
 
 std::optional<bool> as_boolean(const Raw& raw) {

@@ -81,7 +81,7 @@ std::string printable(std::string_view text, std::size_t most) {
   return cut ? out + "..." : out;
 }
 
-std::string printable(const Raw& raw) {
+std::string to_text(const Raw& raw) {
   struct Printer {
     std::string operator()(std::monostate) const { return "null"; }
     std::string operator()(double value) const {

@@ -24,7 +24,7 @@ std::string_view trim(std::string_view text);
 
 // For messages and examples: at most `most` bytes, every byte that is not printable as '?'.
 std::string printable(std::string_view text, std::size_t most = 60);
-std::string printable(const Raw& raw);
+std::string to_text(const Raw& raw);
 sensing::Kind kind_of(const Raw& raw);  // what a candidate with this value should be declared as
 
 }  // namespace lander::source

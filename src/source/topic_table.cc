@@ -21,7 +21,7 @@ Result<std::uint64_t> parse_sequence(const Raw& raw) {
   if (const auto* text = std::get_if<std::string_view>(&raw))
     if (const auto value = parse_integer(*text); value && *value >= 0)
       return static_cast<std::uint64_t>(*value);
-  return Error(Code::kInvalid, "expected a counter of 0 or more, found \"" + printable(raw) + "\"");
+  return Error(Code::kInvalid, "expected a counter of 0 or more, found \"" + to_text(raw) + "\"");
 }
 
 }  // namespace
@@ -33,17 +33,17 @@ Result<base::TimeUs> parse_phenomenon_time(const Raw& raw) {
     const auto number = parse_number(*text);
     if (!number)
       return Error(Code::kInvalid, "expected an RFC 3339 time or seconds since 1970, found \"" +
-                                       printable(raw) + "\"");
+                                       to_text(raw) + "\"");
     value = *number;
   } else if (const auto* whole = std::get_if<std::int64_t>(&raw)) {
     value = static_cast<double>(*whole);
   } else if (const auto* number = std::get_if<double>(&raw)) {
     value = *number;
   } else {
-    return Error(Code::kInvalid, "expected a time, found " + printable(raw));
+    return Error(Code::kInvalid, "expected a time, found " + to_text(raw));
   }
   const double size = std::fabs(value);
-  if (!(size < 9e18)) return Error(Code::kInvalid, "no time: " + printable(raw));
+  if (!(size < 9e18)) return Error(Code::kInvalid, "no time: " + to_text(raw));
   if (size < 1e11) return static_cast<base::TimeUs>(std::llround(value * 1e6));
   if (size < 1e14) return static_cast<base::TimeUs>(std::llround(value * 1e3));
   if (size < 1e17) return static_cast<base::TimeUs>(std::llround(value));
