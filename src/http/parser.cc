@@ -76,6 +76,9 @@ bool RequestParser::Impl::refuse(const error_code& error) {
         413, "body_too_large",
         "the body exceeds " + std::to_string(max_body) + " bytes, which is the limit here");
   }
+  if (error == beast_http::error::bad_version) {
+    return refuse(505, "version_not_supported", "this server speaks HTTP/1.1 and HTTP/1.0");
+  }
   return refuse(400, "malformed_request", "malformed HTTP request: " + error.message());
 }
 
@@ -88,9 +91,6 @@ bool RequestParser::Impl::take_head() {
   found.keep_alive = parser.keep_alive();
   found.chunked = parser.chunked();
   if (auto length = parser.content_length()) found.content_length = *length;
-  if (message.version() != 10 && message.version() != 11) {
-    return refuse(505, "version_not_supported", "this server speaks HTTP/1.1 and HTTP/1.0");
-  }
   if (message.version() == 11 && message.count(beast_http::field::host) != 1) {
     return refuse(400, "malformed_request", "exactly one Host header is required");
   }
