@@ -1,6 +1,7 @@
 #include "base/time.h"
 
 #include <charconv>
+#include <cmath>
 #include <cstdio>
 
 namespace lander::base {
@@ -135,7 +136,7 @@ Result<DurationUs> parse_duration(std::string_view text) {
     for (const Unit& u : kUnits) {
       if (unit != u.name) continue;
       const double us = number * static_cast<double>(u.us);
-      if (us <= 9.0e17) return static_cast<DurationUs>(us + 0.5);
+      if (us <= 9.0e17) return std::llround(us);
     }
   }
   return Error(Code::kInvalid,

@@ -1,8 +1,6 @@
 // A file descriptor that closes itself. Not thread-safe.
 #pragma once
 
-#include <unistd.h>
-
 #include <utility>
 
 namespace lander::os {
@@ -23,10 +21,7 @@ class Descriptor {
 
   int get() const { return number_; }
   bool valid() const { return number_ >= 0; }
-  void close() {
-    if (number_ >= 0) ::close(number_);
-    number_ = -1;
-  }
+  void close();  // does nothing when it owns none
 
  private:
   int number_ = -1;

@@ -10,7 +10,6 @@
 namespace lander::os {
 namespace {
 
-using base::as_bytes;
 using base::as_text;
 using base::Bytes;
 using base::Code;

@@ -7,7 +7,7 @@
 
 namespace lander::os {
 
-Worker::Worker(std::string name, std::size_t max_tasks, Task idle, base::DurationUs every_us)
+Worker::Worker(const std::string& name, std::size_t max_tasks, Task idle, base::DurationUs every_us)
     : max_tasks_(max_tasks),
       idle_(std::move(idle)),
       every_us_(every_us),
@@ -69,8 +69,8 @@ void Worker::run() {
       return;
     }
     const auto now = std::chrono::steady_clock::now();
-    if (idle_ && (woken_ || now >= next)) {
-      woken_ = false;
+    const bool due = std::exchange(woken_, false) || now >= next;
+    if (idle_ && due) {
       lock.unlock();
       idle_();
       lock.lock();

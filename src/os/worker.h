@@ -15,8 +15,9 @@ namespace lander::os {
 class Worker {
  public:
   using Task = std::function<void()>;
+  // `name` is what the thread is called in a debugger, 15 bytes of it.
   // `idle` (optional) runs on the worker's thread at least every `every_us`, between tasks.
-  explicit Worker(std::string name, std::size_t max_tasks = 4096, Task idle = {},
+  explicit Worker(const std::string& name, std::size_t max_tasks = 4096, Task idle = {},
                   base::DurationUs every_us = base::kSecond);
   ~Worker();  // runs what was posted, then joins
   Worker(const Worker&) = delete;
