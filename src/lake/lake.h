@@ -1,10 +1,11 @@
 // The hub's warehouse: Delta tables over Parquet, one folder per tenant, that any engine reads.
-// Format: docs/formats/lake.md. Tables: observation (numbers, integers, booleans, texts), summary, alert_event,
-// datastream (all revisions with their context), site.
+// Format: docs/formats/lake.md. Tables: observation (numbers, integers, booleans, texts), summary,
+// alert_event, datastream (all revisions with their context), site.
 //
-// ingest() may be called from any thread and only writes to the journal (SQLite, durable when it returns);
-// flush() turns the journal into one Parquet file and one Delta commit per table, with the context columns,
-// exactly once through crashes at any point (journal + Delta txn). One thread calls flush().
+// ingest() may be called from any thread and only writes to the journal (SQLite, durable when it
+// returns); flush() turns the journal into one Parquet file and one Delta commit per table, with
+// the context columns, exactly once through crashes at any point (journal + Delta txn). One thread
+// calls flush().
 #pragma once
 
 #include <cstdint>
@@ -31,18 +32,20 @@ struct Origin {
 class Lake {
  public:
   struct Options {
-    std::string folder;   // <folder>/<tenant>/<table>/_delta_log/..., <folder>/journal.db
-    std::string vfs;      // for the journal
+    std::string folder;            // <folder>/<tenant>/<table>/_delta_log/..., <folder>/journal.db
+    std::string vfs;               // for the journal
     os::Clock* clock = nullptr;    // null: the system's, as for the next two
     os::Files* files = nullptr;    // a real file system: DuckDB writes and reads there, too
     os::Random* random = nullptr;  // names of tables and of this journal
-    std::uint64_t memory_limit_mb = 512;  // DuckDB's, which is opened at the first flush() or series()
+    std::uint64_t memory_limit_mb =
+        512;  // DuckDB's, which is opened at the first flush() or series()
   };
   static base::Result<std::unique_ptr<Lake>> open(const Options& options);
   virtual ~Lake() = default;
 
-  // Items of types blocks, summary, alert-event, datastream; others are ignored. All or nothing, durable.
-  // A repeated one is dropped. A body that does not decode is kept aside ("parked") and counted.
+  // Items of types blocks, summary, alert-event, datastream; others are ignored. All or nothing,
+  // durable. A repeated one is dropped. A body that does not decode is kept aside ("parked") and
+  // counted.
   virtual base::Status ingest(const Origin& origin, const std::vector<link::Item>& items) = 0;
 
   struct Flushed {
@@ -51,10 +54,11 @@ class Lake {
   virtual base::Result<Flushed> flush() = 0;
   virtual base::Result<std::uint64_t> waiting_rows() const = 0;
 
-  // The series of a datastream for charts: from summaries, and from observations where they are there.
+  // The series of a datastream for charts: from summaries, and from observations where they are
+  // there.
   virtual base::Result<std::vector<std::pair<base::TimeUs, sensing::Summary>>> series(
-      std::string_view tenant, std::string_view site, std::string_view datastream, base::TimeUs from,
-      base::TimeUs to, std::size_t buckets) = 0;
+      std::string_view tenant, std::string_view site, std::string_view datastream,
+      base::TimeUs from, base::TimeUs to, std::size_t buckets) = 0;
 
   struct Stats {
     std::uint64_t ingested = 0, duplicates = 0, parked = 0, files = 0, bytes = 0, rows = 0;
@@ -62,17 +66,23 @@ class Lake {
   virtual Stats stats() const = 0;
 };
 
-// SQL in a capped child process (memory, time, read-only, no network, only this tenant's folder): runs
-// `executable sql-worker FOLDER` with the query on stdin. Each table is a view; newest Delta version.
+// SQL in a capped child process (memory, time, read-only, no network, only this tenant's folder):
+// runs `executable sql-worker FOLDER`. Each table is a view of its newest Delta version; a table
+// that has no rows yet is an empty view. One SELECT (or VALUES, FROM, WITH, DESCRIBE, SUMMARIZE) a
+// call.
 struct SqlLimits {
-  std::uint64_t memory_mb = 512, rows = 100'000, bytes = 64 << 20;
+  std::uint64_t memory_mb = 512, rows = 100'000, bytes = 64 << 20;  // bytes of JSON
   base::DurationUs time = 30 * base::kSecond;
 };
 struct SqlResult {
-  std::string json;  // {"columns":[{"name","type"}],"rows":[[...]],"truncated":false,"ms":12}
+  // {"columns":[{"name","type"}],"rows":[[...]],"truncated":false,"ms":12}; truncated: more rows
+  // than the limits allow. Times are RFC 3339 texts; NaN and infinities, and integers beyond 2^53,
+  // are texts; types that JSON lacks are DuckDB's text of them.
+  std::string json;
 };
+// kInvalid with DuckDB's message and place for a wrong query; kTimeout; kExhausted for memory.
 base::Result<SqlResult> run_sql(const std::string& executable, const std::string& tenant_folder,
                                 std::string_view sql, const SqlLimits& limits);
-int sql_worker_main(const std::string& tenant_folder);  // the child's main()
+int sql_worker_main(const std::string& tenant_folder);  // the child's main(): stdin to stdout
 
 }  // namespace lander::lake

@@ -1,0 +1,75 @@
+// What waiting bodies hold, decoded, and as rows of the tables.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "lake/delta.h"
+#include "lake/duck.h"
+#include "lake/journal.h"
+#include "lake/tables.h"
+
+namespace lander::lake {
+
+// What the journal needs to know of an item, or why it cannot be taken. Decodes the whole body:
+// after this, decode() of the same body succeeds.
+Judged judge(const link::Item& item);
+bool is_for_the_lake(const link::Item& item);
+
+struct Contents {
+  struct Raw {
+    std::string site;
+    link::SeriesBlock block;
+  };
+  struct Summed {
+    std::string site;
+    link::SeriesSummary summary;
+  };
+  struct Told {
+    std::string site;
+    base::TimeUs received = 0;
+    alert::Event event;
+  };
+  struct Declared {
+    std::string site;
+    base::TimeUs recorded = 0;
+    sensing::Datastream datastream;
+  };
+  struct Seen {
+    std::string site;
+    std::uint64_t epoch = 0;
+    base::TimeUs received = 0;
+  };
+  std::vector<Raw> raw;
+  std::vector<Summed> summed;
+  std::vector<Told> told;
+  std::vector<Declared> declared;
+  std::vector<Seen> seen;
+};
+base::Status decode(const Waiting& waiting, Contents& contents);
+
+using SeriesName =
+    std::tuple<std::string, std::string, std::uint32_t>;  // site, datastream, revision
+using Context = std::map<SeriesName, sensing::Datastream>;
+
+// The rows of one table, sorted by site, datastream and time (alerts: site, time).
+class TableRows : public RowSource {
+ public:
+  const Extent& extent() const { return extent_; }  // of the rows that next() has given
+
+ protected:
+  Extent extent_;
+};
+// Null when the table gets no rows. Borrows both, and sorts `contents`.
+std::unique_ptr<TableRows> rows_of(Table table, Contents& contents, const Context& context);
+std::unique_ptr<TableRows> observation_rows(std::vector<Contents::Raw>& raw,
+                                            const Context& context);
+
+// UTC of a time as claimed, within what the tables can hold; nullopt otherwise.
+std::optional<base::TimeUs> utc_of(base::TimeUs claimed, base::DurationUs offset);
+
+}  // namespace lander::lake
