@@ -40,28 +40,49 @@ struct Desired {
   base::DurationUs commit_interval = base::kSecond;
 };
 
-// The newest supersedes: higher revision; of equal ones the hub's.
-bool supersedes(const Desired& a, const Desired& b);
+inline constexpr std::size_t kMaxSources = 64;
+inline constexpr std::size_t kMaxDatastreams = 2000;
+inline constexpr std::size_t kMaxApps = 64;
+inline constexpr base::DurationUs kMinPollInterval = 10 * base::kMillisecond;
 
-// What a person writes (guides/first-site.md). A section that stands in the file replaces the one of
-// `base`; one that is absent is kept; apps come from rollouts only. All mistakes at once,
-// "file:line:column: ...": unknown keys, units that UCUM does not have, a datastream whose source does
-// not exist, duplicate ids, properties out of range. On a mistake nothing changes.
+// Does `a` replace `b`? The newest does: higher revision; of equal ones the hub's.
+bool supersedes(const Desired& a, const Desired& b);
+// Equal but for revision, origin, author and time: no new revision is needed.
+bool same_content(const Desired& a, const Desired& b);
+// Everything that must hold, however the document came: kInvalid names the component and the field.
+base::Status valid(const Desired& desired);
+
+// What a person writes (docs/guides/desired-state.md). A section that stands in the file replaces
+// the one of `base`; one that is absent is kept; apps come from rollouts only. All mistakes at
+// once, "file:line:column: ...": unknown keys, units that UCUM does not have, a datastream whose
+// source does not exist, duplicate ids, values out of range. On a mistake nothing changes. The
+// caller stamps revision, origin, author and time, which are those of `base`. A datastream's own
+// revision is that of `base`, or one more where anything but its name and policy changed.
 base::Result<Desired> parse_yaml(std::string_view yaml, std::string file_name, const Desired& base);
-std::string to_yaml(const Desired& desired);  // parse_yaml's inverse, for `lander twin --yaml` and the console
+// The site that the file says it is for; empty when it does not say. For the caller to compare.
+base::Result<std::string> site_of_yaml(std::string_view yaml, std::string file_name);
+std::string to_yaml(
+    const Desired& desired);  // parse_yaml's inverse, for `lander twin --yaml` and the console
 
 base::Bytes encode(const Desired& desired);
-base::Result<Desired> decode_desired(base::ByteView bytes);
+base::Result<Desired> decode_desired(base::ByteView bytes);  // bounded and valid()
 
-enum class Status : std::uint8_t { kApplied = 0, kPending = 1, kRefused = 2, kFailed = 3, kRolledBack = 4 };
-std::string_view to_string(Status status);
+enum class Status : std::uint8_t {
+  kApplied = 0,
+  kPending = 1,
+  kRefused = 2,
+  kFailed = 3,
+  kRolledBack = 4
+};
+std::string_view to_string(Status status);  // "applied", "rolled-back", ...
 
 struct Component {
-  std::string id;       // "source/plc1", "datastream/p1-pressure", "app/pump-watch", "model/<asset>", "webhook"
+  std::string
+      id;  // "source/plc1", "datastream/p1-pressure", "app/pump-watch", "model/<asset>", "webhook"
   std::string desired;  // "v2 sha256:ab12", "r3"
   std::string running;
   Status status = Status::kPending;
-  std::string reason;   // for people; empty when applied
+  std::string reason;  // for people; empty when applied
   base::TimeUs since = 0;
 };
 
@@ -76,38 +97,98 @@ struct Reported {
 base::Bytes encode(const Reported& reported);
 base::Result<Reported> decode_reported(base::ByteView bytes);
 
-// What to do to get from what runs to what is desired, least disturbance first.
-enum class ActionKind : std::uint8_t { kStopSource, kStartSource, kDeclare, kRetire, kInstallApp, kRemoveApp, kSetWebhook, kSetCommitInterval };
+// What to do to get from what runs to what is desired, in this order: settings, declarations, apps
+// that go, sources that stop, datastreams that go, sources that start, apps that come, apps whose
+// ports must be bound again. A source is stopped and started only when its own declaration or that
+// of a datastream it feeds changed (a name or a policy does not count: kDeclare alone).
+enum class ActionKind : std::uint8_t {
+  kStopSource,
+  kStartSource,
+  kDeclare,
+  kRetire,
+  kInstallApp,
+  kRemoveApp,
+  kSetWebhook,
+  kSetCommitInterval,
+  kRebindApp,
+};
 struct Action {
   ActionKind kind;
-  std::string id;
+  std::string id;  // of the source, datastream or app; empty for settings
 };
 std::vector<Action> plan(const Desired& running, const Desired& wanted);
+std::string to_text(const Action& action);  // "declare datastream/p1", "set webhook"
 
-// --- An app's update on a site, as an explicit state machine: crash it at any step, restart, go on ---
+// How an app's version stands in Component::desired and ::running: "1.0.0 sha256:0123456789ab".
+std::string app_label(std::string_view version, std::string_view digest);
 
-enum class UpdateState : std::uint8_t { kIdle = 0, kFetching = 1, kVerifying = 2, kGate = 3, kRunning = 4, kRollingBack = 5, kFailed = 6 };
-struct AppState {                 // persisted by the site after every step
+// --- An app's update on a site, as an explicit state machine: crash it at any step, restart, go on
+// ---
+//
+//   idle -want-> fetching -arrived-> verifying -verified-> gate -passed-> running
+//                   |refused            |refused             |failed, start failed, died 5 times in
+//                   it v                   v                    v
+//             running (the old one goes on) or failed    rolling back -started-> running (the
+//             previous)
+//
+// The owner persists the state that step() returns, then does the action, then tells what came of
+// it as the next event. Events about a digest that is no longer the matter change nothing.
+
+enum class UpdateState : std::uint8_t {
+  kIdle = 0,
+  kFetching = 1,
+  kVerifying = 2,
+  kGate = 3,
+  kRunning = 4,
+  kRollingBack = 5,
+  kFailed = 6,
+};
+struct AppState {
   std::string name;
   UpdateState state = UpdateState::kIdle;
-  std::string running, previous, wanted;  // digests; empty: none
-  std::string failed;             // the digest that failed its gate: not tried again by itself
-  base::TimeUs gate_ends = 0;
-  std::string reason;
+  // Digests; empty: none. `running` is what runs, in the gate the new one; `previous` is what a
+  // failed gate goes back to; `wanted` is what the desired state says.
+  std::string running, previous, wanted;
+  std::string failed;    // the digest that failed: not tried again by itself
+  bool refused = false;  // `failed` was refused before it ran (trust, ports): kWant tries it again
+  std::uint32_t restarts = 0;  // within the gate
+  base::TimeUs gate_ends = 0;  // 0: the gate has not begun
+  base::TimeUs since = 0;      // of `state`
+  std::string reason;          // for people
 };
-enum class AppEventKind : std::uint8_t { kWant, kArrived, kVerified, kRefused, kStarted, kStartFailed, kGatePassed, kGateFailed, kRestarted, kUnwant };
+enum class AppEventKind : std::uint8_t {
+  kWant,     // the desired state names `digest`; also after a restart, and when ports may bind anew
+  kArrived,  // all its bytes are here (at once, if they were)
+  kVerified,     // signature, manifest and ports are good
+  kRefused,      // they are not, or it cannot be had: `reason`
+  kStarted,      // `digest` runs; of a gate: `gate_ends`
+  kStartFailed,  // `digest` does not: `reason`
+  kGatePassed,
+  kGateFailed,  // `digest`, `reason`
+  kRestarted,   // the site's process began anew: nothing runs yet
+  kUnwant,      // the desired state names the app no more
+};
 struct AppEvent {
   AppEventKind kind;
   std::string digest;
   std::string reason;
   base::TimeUs gate_ends = 0;
 };
-enum class AppDo : std::uint8_t { kNothing, kFetch, kVerify, kStart, kStartPrevious, kStop };
+enum class AppDo : std::uint8_t {
+  kNothing,
+  kFetch,          // -> kArrived, kRefused
+  kVerify,         // -> kVerified, kRefused
+  kStart,          // in place of what else runs of this app -> kStarted, kStartFailed
+  kStartPrevious,  // the same, going back
+  kStop,
+};
 struct AppStep {
   AppState state;
   AppDo action = AppDo::kNothing;
+  std::string digest;  // what the action is about
 };
 AppStep step(const AppState& state, const AppEvent& event, base::TimeUs now);
+Status status(const AppState& state);  // for its Component
 base::Bytes encode(const AppState& state);
 base::Result<AppState> decode_app_state(base::ByteView bytes);
 

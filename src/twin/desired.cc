@@ -1,0 +1,231 @@
+#include <set>
+
+#include "sensing/unit.h"
+#include "twin/codec.h"
+#include "twin/source_rules.h"
+#include "twin/twin.h"
+
+namespace lander::twin {
+namespace {
+
+constexpr std::uint64_t kFormat = 1;
+constexpr std::size_t kMaxTextBytes = 1024;
+constexpr std::size_t kMaxUrlBytes = 2048;
+constexpr std::size_t kMaxPins = 64;
+
+base::Error invalid(const std::string& component, const std::string& what) {
+  return {base::Code::kInvalid, component + ": " + what};
+}
+
+base::Status valid_binding(const sensing::Datastream& datastream,
+                           const std::set<std::string>& sources) {
+  const std::string component = "datastream/" + datastream.id;
+  const auto& binding = datastream.binding;
+  if (!sources.contains(binding.source)) {
+    return invalid(component, "its source \"" + binding.source + "\" does not exist");
+  }
+  if (binding.address.empty()) return invalid(component, "it has no address");
+  if (binding.unit.empty()) return {};
+  const auto conversion = sensing::conversion(binding.unit, datastream.unit);
+  if (!conversion.ok()) return conversion.error().context(component);
+  return {};
+}
+
+base::Status valid_app(const AppAssignment& app) {
+  if (auto id = sensing::valid_id(app.name); !id.ok()) return id.error().context("app");
+  const std::string component = "app/" + app.name;
+  if (app.version.empty() || app.version.size() > 64 || app.digest.empty() ||
+      app.digest.size() > 128) {
+    return invalid(component, "expected a version and a digest");
+  }
+  if (app.pinned.size() > kMaxPins) return invalid(component, "expected at most 64 pinned ports");
+  std::set<std::string> ports;
+  for (const auto& pin : app.pinned) {
+    if (pin.port.empty() || pin.port.size() > 64 || !sensing::valid_id(pin.datastream).ok()) {
+      return invalid(component, "a pinned port needs its name and a datastream's id");
+    }
+    if (!ports.insert(pin.port).second)
+      return invalid(component, "port " + pin.port + " is pinned twice");
+  }
+  return {};
+}
+
+void put(base::CborWriter& out, const AppAssignment& app) {
+  out.array(4).text(app.name).text(app.version).text(app.digest).array(app.pinned.size());
+  for (const auto& pin : app.pinned) out.array(2).text(pin.port).text(pin.datastream);
+}
+
+base::Result<source::Config> read_source(base::CborReader& in) {
+  source::Config out;
+  LANDER_TRY(expect_array(in, 11, "source"));
+  LANDER_ASSIGN(out.id, read_text(in, kMaxTextBytes));
+  LANDER_ASSIGN(const std::uint8_t driver, read_enum(in, 4, "a driver"));
+  out.driver = static_cast<source::Driver>(driver);
+  LANDER_ASSIGN(out.address, read_text(in, kMaxTextBytes));
+  LANDER_ASSIGN(out.username, read_text(in, kMaxTextBytes));
+  LANDER_ASSIGN(out.password_file, read_text(in, kMaxTextBytes));
+  LANDER_ASSIGN(out.client_id, read_text(in, kMaxTextBytes));
+  LANDER_ASSIGN(const std::uint64_t topics, in.array());
+  if (topics > kMaxTopics) return corrupt(in, "at most 64 topics");
+  for (std::uint64_t i = 0; i < topics; ++i) {
+    LANDER_ASSIGN(std::string topic, read_text(in, kMaxTextBytes));
+    out.topics.push_back(std::move(topic));
+  }
+  LANDER_ASSIGN(out.poll_interval, in.integer());
+  LANDER_ASSIGN(out.speed, in.real());
+  LANDER_ASSIGN(out.loop, in.boolean());
+  LANDER_ASSIGN(out.time_column, read_text(in, kMaxTextBytes));
+  return out;
+}
+
+base::Result<AppAssignment> read_app(base::CborReader& in) {
+  AppAssignment out;
+  LANDER_TRY(expect_array(in, 4, "app"));
+  LANDER_ASSIGN(out.name, read_text(in, kMaxTextBytes));
+  LANDER_ASSIGN(out.version, read_text(in, kMaxTextBytes));
+  LANDER_ASSIGN(out.digest, read_text(in, kMaxTextBytes));
+  LANDER_ASSIGN(const std::uint64_t pins, in.array());
+  if (pins > kMaxPins) return corrupt(in, "at most 64 pinned ports");
+  for (std::uint64_t i = 0; i < pins; ++i) {
+    package::PortBinding pin;
+    LANDER_TRY(expect_array(in, 2, "pinned port"));
+    LANDER_ASSIGN(pin.port, read_text(in, kMaxTextBytes));
+    LANDER_ASSIGN(pin.datastream, read_text(in, kMaxTextBytes));
+    out.pinned.push_back(std::move(pin));
+  }
+  return out;
+}
+
+base::Result<std::optional<Webhook>> read_webhook(base::CborReader& in) {
+  LANDER_ASSIGN(const base::CborType type, in.peek());
+  if (type == base::CborType::kNull) {
+    LANDER_TRY(in.null());
+    return std::optional<Webhook>();
+  }
+  Webhook out;
+  LANDER_TRY(expect_array(in, 2, "webhook"));
+  LANDER_ASSIGN(out.url, read_text(in, kMaxUrlBytes));
+  LANDER_ASSIGN(out.least_severity, read_enum(in, 4, "a severity"));
+  return std::optional(std::move(out));
+}
+
+base::Result<Desired> read_desired(base::CborReader& in) {
+  Desired out;
+  LANDER_TRY(expect_array(in, 10, "desired state"));
+  LANDER_TRY(expect_format(in, kFormat, "desired state"));
+  LANDER_ASSIGN(out.revision, in.unsigned_integer());
+  LANDER_ASSIGN(const std::uint8_t origin, read_enum(in, 2, "an origin"));
+  out.origin = static_cast<Origin>(origin);
+  LANDER_ASSIGN(out.author, read_text(in, kMaxTextBytes));
+  LANDER_ASSIGN(out.created, in.integer());
+  LANDER_ASSIGN(const std::uint64_t sources, in.array());
+  if (sources > kMaxSources) return corrupt(in, "at most 64 sources");
+  for (std::uint64_t i = 0; i < sources; ++i) {
+    LANDER_ASSIGN(source::Config config, read_source(in));
+    out.sources.push_back(std::move(config));
+  }
+  LANDER_ASSIGN(const std::uint64_t datastreams, in.array());
+  if (datastreams > kMaxDatastreams) return corrupt(in, "at most 2000 datastreams");
+  for (std::uint64_t i = 0; i < datastreams; ++i) {
+    LANDER_ASSIGN(const base::ByteView bytes, in.bytes());
+    LANDER_ASSIGN(sensing::Datastream datastream, sensing::decode_datastream(bytes));
+    out.datastreams.push_back(std::move(datastream));
+  }
+  LANDER_ASSIGN(const std::uint64_t apps, in.array());
+  if (apps > kMaxApps) return corrupt(in, "at most 64 apps");
+  for (std::uint64_t i = 0; i < apps; ++i) {
+    LANDER_ASSIGN(AppAssignment app, read_app(in));
+    out.apps.push_back(std::move(app));
+  }
+  LANDER_ASSIGN(out.webhook, read_webhook(in));
+  LANDER_ASSIGN(out.commit_interval, in.integer());
+  LANDER_TRY(in.end());
+  return out;
+}
+
+}  // namespace
+
+void put(base::CborWriter& out, const source::Config& config) {
+  out.array(11).text(config.id).unsigned_integer(static_cast<std::uint64_t>(config.driver));
+  out.text(config.address).text(config.username).text(config.password_file).text(config.client_id);
+  out.array(config.topics.size());
+  for (const std::string& topic : config.topics) out.text(topic);
+  out.integer(config.poll_interval).real(config.speed).boolean(config.loop);
+  out.text(config.time_column);
+}
+
+bool supersedes(const Desired& a, const Desired& b) {
+  if (a.revision != b.revision) return a.revision > b.revision;
+  return a.origin == Origin::kHub && b.origin == Origin::kSite;
+}
+
+bool same_content(const Desired& a, const Desired& b) {
+  Desired as_b = a;
+  as_b.revision = b.revision;
+  as_b.origin = b.origin;
+  as_b.author = b.author;
+  as_b.created = b.created;
+  return encode(as_b) == encode(b);
+}
+
+base::Status valid(const Desired& desired) {
+  if (desired.author.size() > kMaxTextBytes)
+    return invalid("author", "expected at most 1024 bytes");
+  if (desired.sources.size() > kMaxSources || desired.datastreams.size() > kMaxDatastreams ||
+      desired.apps.size() > kMaxApps) {
+    return invalid("desired state", "expected at most 64 sources, 2000 datastreams and 64 apps");
+  }
+  std::set<std::string> sources, datastreams, apps;
+  for (const auto& config : desired.sources) {
+    LANDER_TRY(valid(config));
+    if (!sources.insert(config.id).second) return invalid("source/" + config.id, "declared twice");
+  }
+  for (const auto& datastream : desired.datastreams) {
+    LANDER_TRY(sensing::valid(datastream));
+    LANDER_TRY(valid_binding(datastream, sources));
+    if (!datastreams.insert(datastream.id).second) {
+      return invalid("datastream/" + datastream.id, "declared twice");
+    }
+  }
+  for (const auto& app : desired.apps) {
+    LANDER_TRY(valid_app(app));
+    if (!apps.insert(app.name).second) return invalid("app/" + app.name, "assigned twice");
+  }
+  if (desired.webhook)
+    LANDER_TRY(valid_webhook(desired.webhook->url, desired.webhook->least_severity));
+  if (desired.commit_interval < kMinCommitInterval ||
+      desired.commit_interval > kMaxCommitInterval) {
+    return invalid("commit_interval",
+                   "expected 50ms to 60s, found " + base::to_text(desired.commit_interval));
+  }
+  return {};
+}
+
+base::Bytes encode(const Desired& desired) {
+  base::CborWriter out;
+  out.array(10).unsigned_integer(kFormat).unsigned_integer(desired.revision);
+  out.unsigned_integer(static_cast<std::uint64_t>(desired.origin)).text(desired.author);
+  out.integer(desired.created).array(desired.sources.size());
+  for (const auto& config : desired.sources) put(out, config);
+  out.array(desired.datastreams.size());
+  for (const auto& datastream : desired.datastreams) out.bytes(sensing::encode(datastream));
+  out.array(desired.apps.size());
+  for (const auto& app : desired.apps) put(out, app);
+  if (desired.webhook) {
+    out.array(2).text(desired.webhook->url).unsigned_integer(desired.webhook->least_severity);
+  } else {
+    out.null();
+  }
+  out.integer(desired.commit_interval);
+  return out.take();
+}
+
+base::Result<Desired> decode_desired(base::ByteView bytes) {
+  base::CborReader in(bytes);
+  auto out = read_desired(in);
+  if (!out.ok()) return out.error().context("desired state");
+  LANDER_TRY(valid(*out));
+  return out;
+}
+
+}  // namespace lander::twin
