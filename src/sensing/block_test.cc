@@ -136,8 +136,9 @@ TEST(Block, ReadingsWithFewDecimalsTakeFewBytes) {
 
 TEST(Block, EveryFlippedBitIsFound) {
   std::mt19937_64 random(4);
-  for (int round = 0; round < 8; ++round) {
+  for (int round = 0; round < 16; ++round) {
     const base::Bytes good = encode(random_block(random, 1 + random() % 20));
+    if (good.size() > 2000) continue;  // long texts only make it slow
     for (std::size_t i = 0; i < good.size(); ++i) {
       for (int bit = 0; bit < 8; ++bit) {
         base::Bytes bad = good;

@@ -72,6 +72,7 @@ struct Datastream {
                             const Datastream& b);  // equal but for policy, name and number
 };
 
+bool same_revision(const Datastream& a, const Datastream& b);
 std::string_view to_string(Kind kind);
 std::string_view to_string(Uplink uplink);
 base::Result<Kind> parse_kind(std::string_view text);

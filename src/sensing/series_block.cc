@@ -4,6 +4,8 @@
 namespace lander::sensing {
 namespace {
 
+constexpr std::uint64_t kBlocksFormat = 1;
+
 base::Result<SeriesBlock> decode_one(base::CborReader& in) {
   SeriesBlock out;
   LANDER_ASSIGN(const std::uint64_t fields, in.array());
@@ -32,7 +34,7 @@ base::Result<SeriesBlock> decode_one(base::CborReader& in) {
 base::Bytes encode_blocks(const std::vector<SeriesBlock>& blocks) {
   LANDER_CHECK(blocks.size() <= kMaxSeriesBlocks);
   base::CborWriter out;
-  out.array(blocks.size());
+  out.array(2).unsigned_integer(kBlocksFormat).array(blocks.size());
   for (const SeriesBlock& block : blocks) {
     out.array(5).text(block.datastream).unsigned_integer(block.revision);
     out.integer(block.utc_offset).integer(block.utc_error).bytes(block.block);
@@ -42,6 +44,12 @@ base::Bytes encode_blocks(const std::vector<SeriesBlock>& blocks) {
 
 base::Result<std::vector<SeriesBlock>> decode_blocks(base::ByteView body) {
   base::CborReader in(body);
+  LANDER_ASSIGN(const std::uint64_t parts, in.array());
+  if (parts != 2) return base::Error(base::Code::kCorrupt, "blocks: expected a format and a list");
+  LANDER_ASSIGN(const std::uint64_t format, in.unsigned_integer());
+  if (format != kBlocksFormat) {
+    return base::Error(base::Code::kUnsupported, "blocks of format " + std::to_string(format));
+  }
   LANDER_ASSIGN(const std::uint64_t count, in.array());
   if (count > kMaxSeriesBlocks) {
     return base::Error(base::Code::kCorrupt, "blocks: expected at most 65536 of them");

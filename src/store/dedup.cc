@@ -1,0 +1,160 @@
+#include "store/dedup.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "base/cbor.h"
+
+namespace lander::store {
+namespace {
+
+using sensing::Observation;
+
+std::uint64_t value_bits(const sensing::Value& value) {
+  if (const auto* number = std::get_if<double>(&value))
+    return std::bit_cast<std::uint64_t>(*number);
+  if (const auto* integer = std::get_if<std::int64_t>(&value)) {
+    return static_cast<std::uint64_t>(*integer);
+  }
+  if (const auto* boolean = std::get_if<bool>(&value)) return *boolean ? 1 : 0;
+  std::uint64_t hash = 0xCBF29CE484222325;  // FNV-1a
+  for (const char c : std::get<std::string>(value)) {
+    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3;
+  }
+  return hash;
+}
+
+}  // namespace
+
+bool Dedup::repeated(const Observation& observation) {
+  const std::uint64_t value = value_bits(observation.value);
+  if (observation.sequence != 0) {
+    if (known_sequence(observation, value)) return true;
+  } else if (observation.time <= newest_) {
+    for (const Seen& seen : recent_) {
+      if (seen.time == observation.time && seen.value == value) return true;
+    }
+  }
+  remember(observation);
+  if (observation.sequence != 0) mark(observation.sequence);
+  return false;
+}
+
+bool Dedup::known_sequence(const Observation& observation, std::uint64_t value) {
+  const std::uint64_t sequence = observation.sequence;
+  bool other = false;  // the number stands for another observation
+  for (const Seen& seen : recent_) {
+    if (seen.sequence != sequence) continue;
+    if (seen.time == observation.time || seen.value == value) return true;
+    other = true;
+  }
+  if (high_ == 0 || sequence > high_) return false;
+  const bool newer = observation.time > newest_;
+  if (high_ - sequence >= kWindow) {
+    // Far below: late by more than the window remembers, or the counter began anew.
+    if (newer) begin_anew(sequence);
+    return false;
+  }
+  if (!marked(sequence)) return false;
+  if (!other && !newer) return true;
+  begin_anew(sequence);
+  return false;
+}
+
+bool Dedup::marked(std::uint64_t sequence) const {
+  const std::uint64_t slot = sequence % kWindow;
+  return window_[slot / 64] >> (slot % 64) & 1;
+}
+
+void Dedup::mark(std::uint64_t sequence) {
+  window_changed_ = true;
+  if (sequence > high_) {
+    if (sequence - high_ >= kWindow) {
+      window_.fill(0);
+    } else {
+      for (std::uint64_t skipped = high_ + 1; skipped < sequence; ++skipped) {
+        const std::uint64_t slot = skipped % kWindow;
+        window_[slot / 64] &= ~(std::uint64_t{1} << (slot % 64));
+      }
+    }
+    high_ = sequence;
+  } else if (high_ - sequence >= kWindow) {
+    return;  // its slot is another number's
+  }
+  const std::uint64_t slot = sequence % kWindow;
+  window_[slot / 64] |= std::uint64_t{1} << (slot % 64);
+}
+
+void Dedup::begin_anew(std::uint64_t sequence) {
+  window_.fill(0);
+  high_ = sequence;
+  window_changed_ = true;
+}
+
+void Dedup::remember(const Observation& observation) {
+  const Seen seen{observation.time, value_bits(observation.value), observation.sequence};
+  if (recent_.size() < kRecent) {
+    recent_.push_back(seen);
+  } else {
+    recent_[oldest_] = seen;
+    oldest_ = (oldest_ + 1) % kRecent;
+  }
+  newest_ = std::max(newest_, observation.time);
+}
+
+void Dedup::restore_window(std::uint64_t high, base::ByteView bits) {
+  high_ = high;
+  window_.fill(0);
+  for (std::size_t i = 0; i < std::min<std::size_t>(bits.size(), kWindow / 8); ++i) {
+    window_[i / 8] |= static_cast<std::uint64_t>(bits[i]) << (8 * (i % 8));
+  }
+}
+
+bool Dedup::take_window_changed() { return std::exchange(window_changed_, false); }
+
+base::Bytes Dedup::bits() const {
+  base::Bytes out;
+  out.reserve(kWindow / 8);
+  for (const std::uint64_t word : window_) {
+    for (int i = 0; i < 8; ++i) out.push_back(static_cast<std::uint8_t>(word >> (8 * i)));
+  }
+  return out;
+}
+
+base::Bytes encode_sequences(const std::vector<std::uint64_t>& sequences) {
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> runs;  // step, how often
+  std::uint64_t previous = 0;
+  for (const std::uint64_t sequence : sequences) {
+    const std::uint64_t step = sequence - previous;
+    previous = sequence;
+    if (runs.empty() || runs.back().first != step) runs.emplace_back(step, 0);
+    ++runs.back().second;
+  }
+  base::CborWriter out;
+  out.array(runs.size() * 2);
+  for (const auto& [step, times] : runs) {
+    out.integer(static_cast<std::int64_t>(step)).unsigned_integer(times);
+  }
+  return out.take();
+}
+
+base::Result<std::vector<std::uint64_t>> decode_sequences(base::ByteView bytes, std::size_t count) {
+  base::CborReader in(bytes);
+  std::vector<std::uint64_t> out;
+  LANDER_ASSIGN(const std::uint64_t length, in.array());
+  std::uint64_t sequence = 0;
+  for (std::uint64_t i = 0; i + 1 < length; i += 2) {
+    LANDER_ASSIGN(const std::int64_t step, in.integer());
+    LANDER_ASSIGN(const std::uint64_t times, in.unsigned_integer());
+    if (times > count - out.size()) break;
+    for (std::uint64_t k = 0; k < times; ++k) {
+      out.push_back(sequence += static_cast<std::uint64_t>(step));
+    }
+  }
+  if (out.size() != count) {
+    return base::Error(base::Code::kCorrupt, "sequences: expected one for each sample");
+  }
+  return out;
+}
+
+}  // namespace lander::store

@@ -1,0 +1,61 @@
+// Which observations of a series came already. Pure; not thread-safe.
+//
+// An observation with a source's sequence is a repeat when its number is in the window of the last
+// 1,024 numbers, unless it is provably another one (the source's counter began anew). One without
+// is a repeat when one of the last 64 has its time and the bits of its value. What is older than
+// that is kept: nothing is lost by doubt.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "base/bytes.h"
+#include "sensing/observation.h"
+
+namespace lander::store {
+
+class Dedup {
+ public:
+  static constexpr std::uint64_t kWindow = 1024;
+  static constexpr std::size_t kRecent = 64;
+
+  // True: a repeat, drop it. False: new, and remembered from now on.
+  bool repeated(const sensing::Observation& observation);
+
+  // After a restart: the stored window, then the latest stored observations, oldest first.
+  void restore_window(std::uint64_t high, base::ByteView bits);
+  void restore(const sensing::Observation& observation) { remember(observation); }
+  void restore_newest(base::TimeUs newest) { newest_ = std::max(newest_, newest); }
+
+  // The window changed since this was called last.
+  bool take_window_changed();
+  std::uint64_t high() const { return high_; }
+  base::Bytes bits() const;
+
+ private:
+  struct Seen {
+    base::TimeUs time;
+    std::uint64_t value;  // its bits, or a hash of a text
+    std::uint64_t sequence;
+  };
+
+  bool known_sequence(const sensing::Observation& observation, std::uint64_t value);
+  bool marked(std::uint64_t sequence) const;
+  void mark(std::uint64_t sequence);
+  void begin_anew(std::uint64_t sequence);
+  void remember(const sensing::Observation& observation);
+
+  std::vector<Seen> recent_;  // a ring of kRecent once full
+  std::size_t oldest_ = 0;
+  base::TimeUs newest_ = INT64_MIN;
+  std::uint64_t high_ = 0;  // 0: no sequence came yet
+  std::array<std::uint64_t, kWindow / 64> window_{};
+  bool window_changed_ = false;
+};
+
+// Sequences of a block's samples, in their order, as runs: a few bytes when they count up.
+base::Bytes encode_sequences(const std::vector<std::uint64_t>& sequences);
+base::Result<std::vector<std::uint64_t>> decode_sequences(base::ByteView bytes, std::size_t count);
+
+}  // namespace lander::store

@@ -1,0 +1,66 @@
+// From what the clock claimed to UTC, for whole blocks and rollups; saturating arithmetic of times.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "sensing/clock.h"
+
+namespace lander::store {
+
+using Segment = std::uint32_t;  // index in the ClockBook
+inline constexpr Segment kNoSegment = UINT32_MAX;
+
+// When a commit happened, by the clock that never jumps.
+struct Stamp {
+  std::string boot;
+  base::DurationUs monotonic = 0;
+};
+
+// What a series has within one segment, in claimed time. Both ends inclusive.
+struct Extent {
+  Segment segment = 0;
+  base::TimeUs first = 0, last = 0;
+  std::uint64_t count = 0;
+};
+
+inline base::TimeUs minus(base::TimeUs a, base::DurationUs b) {
+  base::TimeUs out = 0;
+  if (!__builtin_sub_overflow(a, b, &out)) return out;
+  return b > 0 ? INT64_MIN : INT64_MAX;
+}
+inline base::TimeUs plus(base::TimeUs a, base::DurationUs b) {
+  base::TimeUs out = 0;
+  if (!__builtin_add_overflow(a, b, &out)) return out;
+  return b < 0 ? INT64_MIN : INT64_MAX;
+}
+inline base::TimeUs floor_to(base::TimeUs time, base::DurationUs unit) {
+  const base::DurationUs over = (time % unit + unit) % unit;
+  return minus(time, over);
+}
+inline base::TimeUs ceil_to(base::TimeUs time, base::DurationUs unit) {
+  const base::TimeUs floor = floor_to(time, unit);
+  return floor == time ? time : plus(floor, unit);
+}
+
+Segment place(const sensing::ClockBook& book, const Stamp& stamp, base::TimeUs claimed);
+sensing::ClockBook::Utc to_utc(const sensing::ClockBook& book, Segment segment,
+                               base::TimeUs claimed);
+
+Extent& extent_of(std::vector<Extent>& extents, Segment segment, base::TimeUs time);
+void merge(std::vector<Extent>& into, const std::vector<Extent>& from);
+// The one whose last sample is the newest in UTC; null when there is none.
+const Extent* newest_extent(const sensing::ClockBook& book, const std::vector<Extent>& extents);
+
+// No block spans more: a scan from a time begins that much earlier.
+inline constexpr base::DurationUs kMaxBlockSpan = base::kHour;
+
+// The differences UTC - claimed that data of these extents can have: a scan for a range of UTC
+// makes one pass over claimed time for each, and takes in each pass what has just that difference.
+std::vector<base::DurationUs> offsets_of(const sensing::ClockBook& book,
+                                         const std::vector<Extent>& extents, base::TimeUs from,
+                                         base::TimeUs to);
+
+}  // namespace lander::store
