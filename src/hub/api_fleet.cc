@@ -1,0 +1,214 @@
+// Packages, rollouts and trust for people; enrolment and bundles for sites.
+
+#include <nlohmann/json.hpp>
+
+#include "api/shapes.h"
+#include "base/cbor.h"
+#include "carrier/carrier.h"
+#include "hub/server.h"
+
+namespace lander::hub {
+namespace {
+
+using access::Right;
+using access::Scope;
+using api::Json;
+using http::Request;
+using http::Response;
+
+constexpr std::size_t kMaxTrust = 1 << 20;
+constexpr std::size_t kMaxEnrol = 64 << 10;
+constexpr std::size_t kMaxPhases = 100;
+
+Response problem(const base::Error& error) { return Response::problem(error); }
+
+base::Result<std::vector<std::string>> names(const Json& list, const char* what) {
+  std::vector<std::string> out;
+  if (!list.is_array())
+    return base::Error(base::Code::kInvalid, std::string(what) + " must be a list of site names");
+  for (const auto& entry : list) {
+    if (!entry.is_string())
+      return base::Error(base::Code::kInvalid, std::string(what) + " must be a list of site names");
+    out.push_back(entry.get<std::string>());
+  }
+  return out;
+}
+
+base::Result<std::vector<std::vector<std::string>>> phases(const Json& body) {
+  std::vector<std::vector<std::string>> out;
+  if (const auto at = body.find("phases"); at != body.end()) {
+    if (!at->is_array() || at->size() > kMaxPhases)
+      return base::Error(base::Code::kInvalid,
+                         "\"phases\" must be a list of at most 100 lists of site names");
+    for (const auto& phase : *at) {
+      LANDER_ASSIGN(auto sites, names(phase, "a phase"));
+      out.push_back(std::move(sites));
+    }
+  } else if (const auto sites = body.find("sites"); sites != body.end()) {
+    LANDER_ASSIGN(auto all, names(*sites, "\"sites\""));
+    out.push_back(std::move(all));
+  } else {
+    return base::Error(base::Code::kInvalid, "the body needs \"phases\" or \"sites\"");
+  }
+  return out;
+}
+
+base::Result<Json> start_rollout(Core& core, const Scope& scope, const Request& request) {
+  LANDER_ASSIGN(const Json body, api::parse_object(request.body));
+  LANDER_ASSIGN(const std::string app, api::text(body, "app"));
+  LANDER_ASSIGN(const std::string version, api::text(body, "version"));
+  LANDER_ASSIGN(auto wanted, phases(body));
+  const auto failed = body.value("max_failed", Json(0));
+  if (!failed.is_number_unsigned() || failed.get<std::uint64_t>() > 1'000'000)
+    return base::Error(base::Code::kInvalid, "\"max_failed\" must be a number of sites");
+  LANDER_ASSIGN(const auto* rollout, core.start_rollout(scope, app, version, std::move(wanted),
+                                                        failed.get<std::uint32_t>()));
+  return api::rollout(*rollout);
+}
+
+Json packages(const Tenant& tenant) {
+  Json list = Json::array();
+  for (const auto& [digest, package] : tenant.packages)
+    list.push_back(api::package(package.package, package.size, package.imported));
+  return list;
+}
+
+Json rollouts(const Tenant& tenant) {
+  Json list = Json::array();
+  for (auto at = tenant.rollouts.rbegin(); at != tenant.rollouts.rend(); ++at)
+    list.push_back(api::rollout(at->second));
+  return list;
+}
+
+base::Result<Json> trust_json(const Tenant& tenant) {
+  Json signers = Json::array();
+  for (const auto& signer : tenant.trust.signers) {
+    LANDER_ASSIGN(const auto key, crypto::PublicKey::from_der(signer.key_der));
+    signers.push_back(
+        {{"vendor", signer.vendor}, {"key_id", key.id()}, {"packages", signer.packages}});
+  }
+  return Json{{"root_key_id", tenant.root ? Json(tenant.root->id()) : Json(nullptr)},
+              {"version", tenant.trust.version},
+              {"signers", signers},
+              {"revoked_packages", tenant.trust.revoked_packages},
+              {"document", base::to_base64(tenant.trust_document)}};
+}
+
+base::Status put_trust(Core& core, const Scope& scope, const Request& request) {
+  base::CborReader in(request.body);
+  LANDER_ASSIGN(const std::uint64_t fields, in.array());
+  if (fields != 2)
+    return base::Error(
+        base::Code::kInvalid,
+        "the body must be CBOR [root key, signed document]: `lander trust` makes it");
+  LANDER_ASSIGN(const auto root, in.bytes());
+  LANDER_ASSIGN(const auto document, in.bytes());
+  LANDER_TRY(in.end());
+  return core.set_trust(scope, root, document);
+}
+
+}  // namespace
+
+void serve_fleet(Server& server, api::Gate& gate) {
+  auto on_core = [&](const char* method, const char* pattern, Right right, std::size_t max_body,
+                     int status, auto work) {
+    gate.route(method, pattern, right, max_body,
+               [&server, work, status](Request request, Scope scope, http::Responder responder) {
+                 server.on_core(
+                     std::move(responder),
+                     [work, status, request = std::move(request), scope](Core& core) -> Response {
+                       base::Result<Json> body = work(core, scope, request);
+                       return body.ok() ? api::reply(status, *body) : problem(body.error());
+                     });
+               });
+  };
+  using Body = base::Result<Json>;
+  on_core("GET", "/api/v1/packages", Right::kLook, 0, 200,
+          [](Core& core, const Scope& scope, const Request&) -> Body {
+            LANDER_ASSIGN(const auto* tenant, core.tenant(scope));
+            return packages(*tenant);
+          });
+  on_core("POST", "/api/v1/packages", Right::kManagePackages, package::kMaxPackageBytes, 201,
+          [](Core& core, const Scope& scope, const Request& request) -> Body {
+            LANDER_ASSIGN(const auto* package, core.import_package(scope, request.body));
+            return api::package(package->package, package->size, package->imported);
+          });
+  on_core("GET", "/api/v1/rollouts", Right::kLook, 0, 200,
+          [](Core& core, const Scope& scope, const Request&) -> Body {
+            LANDER_ASSIGN(const auto* tenant, core.tenant(scope));
+            return rollouts(*tenant);
+          });
+  on_core("GET", "/api/v1/rollouts/{id}", Right::kLook, 0, 200,
+          [](Core& core, const Scope& scope, const Request& request) -> Body {
+            LANDER_ASSIGN(const auto* tenant, core.tenant(scope));
+            const auto at = tenant->rollouts.find(request.params.at("id"));
+            if (at == tenant->rollouts.end())
+              return base::Error(base::Code::kNotFound,
+                                 "no rollout \"" + request.params.at("id") + "\"");
+            return api::rollout(at->second);
+          });
+  on_core("POST", "/api/v1/rollouts", Right::kOperate, 1 << 20, 201, start_rollout);
+  on_core("POST", "/api/v1/rollouts/{id}/cancel", Right::kOperate, 4096, 200,
+          [](Core& core, const Scope& scope, const Request& request) -> Body {
+            LANDER_ASSIGN(const auto* rollout, core.cancel_rollout(scope, request.params.at("id")));
+            return api::rollout(*rollout);
+          });
+  on_core("GET", "/api/v1/trust", Right::kLook, 0, 200,
+          [](Core& core, const Scope& scope, const Request&) -> Body {
+            LANDER_ASSIGN(const auto* tenant, core.tenant(scope));
+            return trust_json(*tenant);
+          });
+  on_core("PUT", "/api/v1/trust", Right::kManagePackages, kMaxTrust, 200,
+          [](Core& core, const Scope& scope, const Request& request) -> Body {
+            LANDER_TRY(put_trust(core, scope, request));
+            LANDER_ASSIGN(const auto* tenant, core.tenant(scope));
+            return trust_json(*tenant);
+          });
+}
+
+void serve_sites(Server& server, http::Server& http) {
+  http.route("POST", "/link/v1/enrol", kMaxEnrol,
+             [&server](Request request, http::Responder responder) {
+               server.on_core(
+                   std::move(responder), [request = std::move(request)](Core& core) -> Response {
+                     auto run = [&]() -> base::Result<trust::EnrolReply> {
+                       LANDER_ASSIGN(const auto enrol, trust::decode_enrol_request(request.body));
+                       return core.enrol(enrol);
+                     };
+                     const auto reply = run();
+                     if (!reply.ok()) return problem(reply.error());
+                     Response response;
+                     response.content_type = "application/cbor";
+                     response.body = trust::encode(*reply);
+                     return response;
+                   });
+             });
+  http.route(
+      "POST", std::string(carrier::kBundlesPath), carrier::kMaxBundlesBody,
+      [&server](Request request, http::Responder responder) {
+        if (request.client_key_id.empty()) {
+          return responder.reply(problem(base::Error(
+              base::Code::kUnauthenticated, "a site shows its certificate here: enrol it first")));
+        }
+        server.on_core(
+            std::move(responder), [request = std::move(request)](Core& core) -> Response {
+              auto run = [&]() -> base::Result<base::Bytes> {
+                LANDER_ASSIGN(const auto bundles, carrier::unframe(request.body));
+                std::vector<base::Bytes> replies;
+                for (const auto& sealed : bundles) {
+                  LANDER_ASSIGN(auto reply, core.exchange(request.client_key_id, sealed));
+                  replies.push_back(std::move(reply));
+                }
+                return carrier::frame(replies);
+              };
+              auto body = run();
+              if (!body.ok()) return problem(body.error());
+              Response response;
+              response.content_type = "application/octet-stream";
+              response.body = std::move(*body);
+              return response;
+            });
+      });
+}
+
+}  // namespace lander::hub

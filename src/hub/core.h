@@ -1,0 +1,184 @@
+// The hub's state and rules, without threads, sockets or a clock of its own: the shell (server.h,
+// or sim) calls it from one thread. What a method returned ok for is durable. What people ask for
+// takes their Scope; what sites send is known by their key.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "access/access.h"
+#include "alert/alert.h"
+#include "crypto/crypto.h"
+#include "fleet/fleet.h"
+#include "hub/state.h"
+#include "lake/lake.h"
+#include "model/model.h"
+#include "os/clock.h"
+#include "os/files.h"
+#include "os/random.h"
+#include "trust/trust.h"
+#include "twin/twin.h"
+
+namespace lander::hub {
+
+// The hub's own keys and certificate authority; made at the first start, kept under DATA/identity.
+struct Keys {
+  crypto::PrivateKey tls, signing, sealing, authority;
+  std::string tls_pem, authority_pem;
+};
+
+struct Site {
+  SiteKey key;
+  std::string key_id;  // of the device; empty: not enrolled yet
+  crypto::PublicKey signing, sealing;
+  base::TimeUs admitted = 0, last_contact = 0, saved_contact = 0;
+  bool revoked = false;
+  std::map<std::string, double> vitals;
+  twin::Desired desired;
+  twin::Reported reported;
+  alert::Book alerts{200};
+  std::map<std::string, std::map<std::uint32_t, sensing::Datastream>>
+      datastreams;  // id -> revision
+  struct Latest {
+    base::TimeUs time = 0;
+    double value = 0;
+  };
+  std::map<std::string, Latest> latest;  // by datastream; in memory only
+  struct Models {
+    std::optional<model::Model> active, shadow, previous;  // without their bodies
+    std::string active_digest, shadow_digest, previous_digest;
+  };
+  std::map<std::string, Models> models;  // by asset
+  // The link's two ends for this site.
+  link::Sender sender{0};
+  link::Receiver receiver;
+  std::map<std::uint8_t, std::uint64_t> last_item, forgotten;
+  std::string link_error;  // why its last bundle was refused
+};
+
+struct Package {
+  package::Package package;  // without its files' bytes
+  std::uint64_t size = 0;
+  base::TimeUs imported = 0;
+};
+
+struct Tenant {
+  std::string name;
+  std::optional<crypto::PublicKey> root;
+  base::Bytes trust_document;
+  trust::Document trust;
+  std::map<std::string, std::unique_ptr<Site>> sites;
+  std::map<std::string, trust::TokenRecord> tokens;  // by site
+  std::map<std::string, Package> packages;           // by digest
+  std::map<std::string, fleet::Rollout> rollouts;    // by id
+};
+
+class Core {
+ public:
+  struct Context {
+    State& state;
+    lake::Lake& lake;
+    os::Files& files;
+    os::Clock& clock;
+    os::Random& random;
+    std::string folder;  // DATA
+    // Told of changes, for open consoles: tenant, event of docs/api/README.md, site.
+    std::function<void(const std::string& tenant, std::string_view event, const std::string& site)>
+        changed;
+    std::function<void(const SiteKey& site, const alert::Event& event, const alert::Alert& alert)>
+        alerted;
+    fleet::ContactPlan plan;
+  };
+  static base::Result<std::unique_ptr<Core>> open(Context context, Keys keys);
+
+  base::Status add_tenant(const std::string& tenant);
+  bool has_tenant(const std::string& tenant) const { return tenants_.contains(tenant); }
+
+  // --- sites ---
+  base::Result<std::string> admit(const access::Scope& scope, const std::string& site,
+                                  base::DurationUs valid_for);
+  base::Status revoke(const access::Scope& scope, const std::string& site);
+  base::Result<trust::EnrolReply> enrol(const trust::EnrolRequest& request);
+  base::Result<const Site*> site(const access::Scope& scope, const std::string& site) const;
+  std::vector<const Site*> sites(const access::Scope& scope) const;
+  fleet::Presence presence(const Site& site) const;
+
+  // --- the link: a sealed bundle of the site that holds `client_key_id`; answers a sealed one ---
+  base::Result<base::Bytes> exchange(const std::string& client_key_id, base::ByteView sealed);
+
+  // --- what people change ---
+  struct Applied {
+    std::uint64_t revision = 0;
+    std::vector<std::string> changes;
+  };
+  base::Result<Applied> apply_yaml(const access::Scope& scope, const std::string& site,
+                                   std::string_view yaml, const std::string& file, bool dry_run);
+  base::Result<alert::Alert> alert_event(const access::Scope& scope, const std::string& site,
+                                         const alert::Event& event);
+  base::Status set_trust(const access::Scope& scope, base::ByteView root_key_der,
+                         base::ByteView signed_document);
+  base::Result<const Package*> import_package(const access::Scope& scope, base::ByteView bytes);
+  base::Result<const fleet::Rollout*> start_rollout(const access::Scope& scope,
+                                                    const std::string& app,
+                                                    const std::string& version,
+                                                    std::vector<std::vector<std::string>> phases,
+                                                    std::uint32_t max_failed);
+  base::Result<const fleet::Rollout*> cancel_rollout(const access::Scope& scope,
+                                                     const std::string& id);
+  base::Result<const Tenant*> tenant(const access::Scope& scope) const;
+
+  void tick();  // about once a second: presence, what is kept of contacts
+  os::Random& random() { return context_.random; }
+  base::TimeUs now() const { return context_.clock.wall_us(); }
+  const Keys& keys() const { return keys_; }
+  struct Stats {
+    std::uint64_t bundles = 0, refused = 0, items = 0;
+  };
+  Stats stats() const { return stats_; }
+
+ private:
+  Core(Context context, Keys keys);
+  base::Status load();
+  base::Status load_site(const Record& record);
+  base::Result<Site*> mutable_site(const access::Scope& scope, const std::string& site);
+  Tenant* find_tenant(const std::string& tenant);
+
+  // exchange.cc
+  struct Effects;
+  base::Status take(Site& site, const link::Bundle& bundle);
+  base::Status effect(Site& site, const link::Item& item, Effects& effects);
+  base::Status take_reported(Site& site, const link::Item& item, Effects& effects);
+  static base::Status read_models(Site& site, base::ByteView body);
+  void note_latest(Site& site, const link::Item& item);
+  base::Result<base::Bytes> answer(Site& site, const link::Bundle& bundle);
+  void add_blobs(Site& site, const std::vector<link::Want>& wants, link::Bundle& reply);
+  link::Keys keys_for(const Site& site) const;
+
+  // rollouts.cc
+  base::Status assign(Tenant& tenant, const fleet::RolloutStep& step);
+  base::Status advance_rollouts(Site& site);
+
+  base::Status commit(const Batch& batch);
+  // Makes `desired` the hub's next revision for the site and adds what that writes; commit, then
+  // adopt.
+  void stage(const Site& site, twin::Desired& desired, Batch& batch) const;
+
+  Context context_;
+  const Keys keys_;
+  std::map<std::string, Tenant> tenants_;
+  std::map<std::string, Site*> by_key_;  // device key id -> site
+  std::map<SiteKey, fleet::Presence> presence_;
+  base::DurationUs next_save_ = 0;
+  struct Blob {
+    std::string digest;
+    base::Bytes bytes;
+  };
+  Blob last_blob_;  // a rollout sends the same package to many sites
+  Stats stats_;
+};
+
+}  // namespace lander::hub

@@ -1,0 +1,270 @@
+// What a site's bundle does to the hub, and what the hub answers.
+
+#include <algorithm>
+
+#include "base/cbor.h"
+#include "hub/core.h"
+#include "hub/records.h"
+#include "os/log.h"
+
+namespace lander::hub {
+namespace {
+
+constexpr std::size_t kReplyBytes = 1 << 20;
+constexpr std::size_t kReplyItems = 500;
+constexpr std::size_t kBlobsAReply = 4;
+
+bool for_the_lake(const link::Item& item) {
+  return item.type == "blocks" || item.type == "summary" || item.type == "alert-event" ||
+         item.type == "datastream";
+}
+
+}  // namespace
+
+// What one bundle changes here: committed together with the journal of what was taken, then acted
+// on.
+struct Core::Effects {
+  Batch batch;
+  std::vector<alert::Event> events;
+  std::optional<twin::Reported> reported;
+  std::optional<twin::Desired> adopted;
+  std::vector<sensing::Datastream> datastreams;
+  std::vector<base::Bytes> models;
+};
+
+link::Keys Core::keys_for(const Site& site) const {
+  return {keys_.signing, keys_.sealing, site.signing, site.sealing};
+}
+
+base::Result<base::Bytes> Core::exchange(const std::string& client_key_id, base::ByteView sealed) {
+  const auto at = by_key_.find(client_key_id);
+  if (at == by_key_.end()) {
+    ++stats_.refused;
+    return base::Error(
+        base::Code::kDenied,
+        "this key is not one of an enrolled site: enrol with a token (`lander site add`)");
+  }
+  Site& site = *at->second;
+  auto bundle = link::open(sealed, keys_for(site), site.key.tenant, site.key.site, false);
+  base::Status taken = bundle.ok() ? take(site, *bundle) : base::Status(bundle.error());
+  if (!taken.ok()) {
+    ++stats_.refused;
+    if (site.link_error != taken.error().message()) {
+      os::log_warn("hub", "a bundle is refused",
+                   {{"site", site.key.site}, {"error", taken.error().message()}});
+    }
+    site.link_error = taken.error().message();
+    return taken.error();
+  }
+  ++stats_.bundles;
+  site.link_error.clear();
+  return answer(site, *bundle);
+}
+
+base::Status Core::take(Site& site, const link::Bundle& bundle) {
+  Effects effects;
+  link::Receiver journal = site.receiver;
+  std::vector<link::Item> fresh;
+  for (const auto& item : bundle.items) {
+    if (journal.take(bundle.epoch, item)) fresh.push_back(item);
+  }
+  if (!fresh.empty()) {
+    // The lake first: it drops what it has, so a crash before our own commit only repeats the work.
+    std::vector<link::Item> rows;
+    std::copy_if(fresh.begin(), fresh.end(), std::back_inserter(rows), for_the_lake);
+    if (!rows.empty()) {
+      LANDER_TRY(context_.lake.ingest({site.key.tenant, site.key.site, bundle.epoch, now()}, rows));
+    }
+    for (const auto& item : fresh) {
+      if (auto done = effect(site, item, effects); !done.ok()) {
+        // Receipted all the same: sending it again would not mend it, and it must not block what
+        // follows.
+        os::log_warn("hub", "an item is refused",
+                     {{"site", site.key.site},
+                      {"type", item.type},
+                      {"number", item.number},
+                      {"error", done.error().message()}});
+      }
+    }
+    effects.batch.records.push_back(
+        {site.key.tenant, std::string(kReceiverRecord), site.key.site, "", journal.encode()});
+    LANDER_TRY(commit(effects.batch));
+    stats_.items += fresh.size();
+    site.receiver = std::move(journal);
+  }
+  const auto before = presence(site);
+  site.last_contact = now();
+  site.vitals = bundle.vitals;
+  for (const auto& event : effects.events) {
+    const auto applied = site.alerts.apply(event);
+    if (applied.ok() && *applied) {
+      if (const auto alert = site.alerts.find(event.alert))
+        context_.alerted(site.key, event, *alert);
+    }
+  }
+  for (auto& datastream : effects.datastreams)
+    site.datastreams[datastream.id][datastream.revision] = std::move(datastream);
+  for (const auto& body : effects.models) LANDER_TRY(read_models(site, body));
+  if (effects.adopted) site.desired = std::move(*effects.adopted);
+  for (const auto& item : fresh) note_latest(site, item);
+  if (effects.reported) {
+    site.reported = std::move(*effects.reported);
+    context_.changed(site.key.tenant, "twin", site.key.site);
+    LANDER_TRY(advance_rollouts(site));
+  }
+  if (before != presence(site)) context_.changed(site.key.tenant, "site", site.key.site);
+  return {};
+}
+
+base::Status Core::effect(Site& site, const link::Item& item, Effects& effects) {
+  auto keep = [&](std::string_view kind, std::string key, base::Bytes body) {
+    effects.batch.records.push_back(
+        {site.key.tenant, std::string(kind), site.key.site, std::move(key), std::move(body)});
+  };
+  if (item.type == "alert-event") {
+    LANDER_ASSIGN(auto event, alert::decode_event(item.body));
+    keep(kAlertEventRecord, event.id, item.body);
+    effects.events.push_back(std::move(event));
+  } else if (item.type == "reported") {
+    return take_reported(site, item, effects);
+  } else if (item.type == "datastream") {
+    LANDER_ASSIGN(auto datastream, sensing::decode_datastream(item.body));
+    keep(kDatastreamRecord, datastream.id + "/" + std::to_string(datastream.revision), item.body);
+    effects.datastreams.push_back(std::move(datastream));
+  } else if (item.type == "model") {
+    base::CborReader in(item.body);
+    LANDER_TRY(in.array());
+    LANDER_ASSIGN(const auto asset, in.text());
+    Site trial;
+    LANDER_TRY(read_models(trial, item.body));
+    keep(kModelRecord, std::string(asset), item.body);
+    effects.models.push_back(item.body);
+  }
+  return {};
+}
+
+base::Status Core::take_reported(Site& site, const link::Item& item, Effects& effects) {
+  LANDER_ASSIGN(auto reported, twin::decode_reported(item.body));
+  const twin::Reported& newest = effects.reported ? *effects.reported : site.reported;
+  if (reported.time < newest.time && reported.desired_revision <= newest.desired_revision)
+    return {};  // came late
+  if (reported.site_desired) {
+    LANDER_ASSIGN(auto made, twin::decode_desired(*reported.site_desired));
+    if (twin::supersedes(made, effects.adopted ? *effects.adopted : site.desired)) {
+      effects.batch.records.push_back({site.key.tenant, std::string(kDesiredRecord), site.key.site,
+                                       "", *reported.site_desired});
+      effects.adopted = std::move(made);
+    }
+  }
+  effects.batch.records.push_back(
+      {site.key.tenant, std::string(kReportedRecord), site.key.site, "", item.body});
+  effects.reported = std::move(reported);
+  return {};
+}
+
+base::Status Core::read_models(Site& site, base::ByteView body) {
+  base::CborReader in(body);
+  LANDER_ASSIGN(const std::uint64_t fields, in.array());
+  if (fields != 4) return base::Error(base::Code::kCorrupt, "models: expected 4 fields");
+  LANDER_ASSIGN(const auto asset, in.text());
+  Site::Models models;
+  for (auto [model, digest] : {std::pair(&models.active, &models.active_digest),
+                               std::pair(&models.shadow, &models.shadow_digest),
+                               std::pair(&models.previous, &models.previous_digest)}) {
+    LANDER_ASSIGN(const auto bytes, in.bytes());
+    if (bytes.empty()) continue;
+    LANDER_ASSIGN(*model, model::decode_model(bytes));
+    *digest = model::digest(bytes);
+    (*model)->body.clear();  // the hub shows the lineage, it does not run it
+  }
+  LANDER_TRY(in.end());
+  site.models[std::string(asset)] = std::move(models);
+  return {};
+}
+
+void Core::note_latest(Site& site, const link::Item& item) {
+  auto note = [&](const std::string& datastream, base::TimeUs time, double value) {
+    Site::Latest& latest = site.latest[datastream];
+    if (time >= latest.time) latest = {time, value};
+  };
+  if (item.type == "summary") {
+    const auto summaries = link::decode_summaries(item.body);
+    if (!summaries.ok()) return;  // the lake has parked it and says so
+    for (const auto& s : *summaries) {
+      if (s.summary.count > 0) note(s.datastream, s.from + s.span, s.summary.mean());
+    }
+  } else if (item.type == "blocks") {
+    const auto blocks = link::decode_blocks(item.body);
+    if (!blocks.ok()) return;
+    for (const auto& b : *blocks) {
+      const auto block = sensing::decode_block(b.block);
+      if (block.ok() && !block->numbers.empty())
+        note(b.datastream, block->times.back() + b.utc_offset, block->numbers.back());
+    }
+  }
+}
+
+base::Result<base::Bytes> Core::answer(Site& site, const link::Bundle& bundle) {
+  for (const auto& receipt : bundle.receipts) {
+    for (const auto& [lane, through] : site.sender.receipt(receipt)) {
+      if (through <= site.forgotten[lane]) continue;
+      LANDER_TRY(context_.state.forget_items(site.key, lane, through));
+      site.forgotten[lane] = through;
+    }
+  }
+  const base::DurationUs monotonic = context_.clock.monotonic_us();
+  link::Bundle reply;
+  reply.tenant = site.key.tenant;
+  reply.site = site.key.site;
+  reply.from_hub = true;
+  reply.epoch = context_.state.epoch();
+  reply.sent = now();
+  reply.desired_revision = site.desired.revision;
+  reply.receipts = site.receiver.receipts();
+  std::size_t bytes = 0;
+  for (const auto& [lane, last] : site.last_item) {
+    std::uint64_t after = std::max(site.sender.after(lane, monotonic), site.forgotten[lane]);
+    if (after >= last || bytes > kReplyBytes / 2) continue;
+    LANDER_ASSIGN(auto items,
+                  context_.state.items(site.key, lane, after, kReplyItems, kReplyBytes - bytes));
+    for (auto& item : items) {
+      after = item.number;
+      if (site.sender.held(lane, item.number)) continue;
+      bytes += item.body.size();
+      reply.items.push_back(std::move(item));
+    }
+    if (!items.empty()) site.sender.sent(lane, after, monotonic);
+  }
+  add_blobs(site, bundle.wants, reply);
+  return link::seal(reply, keys_for(site));
+}
+
+void Core::add_blobs(Site& site, const std::vector<link::Want>& wants, link::Bundle& reply) {
+  Tenant* tenant = find_tenant(site.key.tenant);
+  for (const auto& want : wants) {
+    if (!tenant || !tenant->packages.contains(want.digest))
+      continue;  // another tenant's package is no package
+    if (last_blob_.digest != want.digest) {
+      auto bytes = context_.files.read(context_.folder + "/packages/" + want.digest,
+                                       package::kMaxPackageBytes);
+      if (!bytes.ok()) {
+        os::log_error("hub", "a package cannot be read",
+                      {{"digest", want.digest}, {"error", bytes.error().message()}});
+        continue;
+      }
+      last_blob_ = {want.digest, std::move(*bytes)};
+    }
+    const base::ByteView blob = last_blob_.bytes;
+    std::uint64_t offset = want.offset;
+    for (std::size_t piece = 0; piece < kBlobsAReply && offset < blob.size(); ++piece) {
+      const std::size_t size = std::min<std::size_t>(link::kBlobChunkBytes, blob.size() - offset);
+      const auto part = blob.subspan(offset, size);
+      link::BlobPiece body{want.digest, offset, blob.size(), base::Bytes(part.begin(), part.end())};
+      reply.items.push_back({link::kLaneBulk, 1 + offset / link::kBlobChunkBytes, "blob",
+                             reply.sent, link::encode_blob(body)});
+      offset += size;
+    }
+  }
+}
+
+}  // namespace lander::hub

@@ -1,0 +1,291 @@
+#include "hub/server.h"
+
+#include <future>
+
+#include <nlohmann/json.hpp>
+
+#include "api/shapes.h"
+#include "base/cbor.h"
+#include "hub/records.h"
+#include "os/log.h"
+#include "os/proc.h"
+#include "sensing/datastream.h"
+
+namespace lander::hub {
+namespace {
+
+constexpr base::DurationUs kTickEvery = base::kSecond;
+constexpr std::uint64_t kMaxFile = 1 << 16;
+constexpr const char* kFirstTenant = "default";
+
+base::Result<crypto::PrivateKey> load_or_make(const std::string& path, crypto::KeyType type) {
+  os::Files& files = os::system_files();
+  if (files.exists(path)) {
+    LANDER_ASSIGN(const auto pem, files.read(path, kMaxFile));
+    auto key = crypto::PrivateKey::from_pem(base::as_text(pem));
+    return key.ok() ? key : base::Result<crypto::PrivateKey>(key.error().context(path));
+  }
+  LANDER_ASSIGN(auto key, crypto::PrivateKey::generate(type));
+  LANDER_TRY(files.write_durably(path, base::as_bytes(key.to_pem()), 0600));
+  return key;
+}
+
+base::Result<std::string> load_or_make_pem(const std::string& path,
+                                           const std::function<base::Result<std::string>()>& make) {
+  os::Files& files = os::system_files();
+  if (files.exists(path)) {
+    LANDER_ASSIGN(const auto pem, files.read(path, kMaxFile));
+    return std::string(base::as_text(pem));
+  }
+  LANDER_ASSIGN(auto pem, make());
+  LANDER_TRY(files.write_durably(path, base::as_bytes(pem)));
+  return pem;
+}
+
+http::Response busy() {
+  return http::Response::problem(
+      base::Error(base::Code::kUnavailable, "the hub is busy: try again in a second"));
+}
+
+// The tenant's first account and the file with its password; nothing when it has accounts.
+base::Result<std::string> first_account(
+    access::Accounts& accounts, const std::string& tenant, const std::string& user,
+    const std::string& data, const std::function<base::Status(const access::Account&)>& put) {
+  const std::string password = base::to_base64url(os::system_random().bytes(12));
+  LANDER_ASSIGN(const auto account, accounts.make(tenant, user, password, access::Role::kAdmin));
+  LANDER_TRY(put(account));
+  accounts.put(account);
+  const std::string path = data + "/initial-" + user + "-password";
+  LANDER_TRY(os::system_files().write_durably(path, base::as_bytes(password + "\n"), 0600));
+  os::log_info("hub", "made an account; change its password",
+               {{"tenant", tenant}, {"user", user}, {"password_file", path}});
+  return path;
+}
+
+Record account_record(const access::Account& account, bool removed) {
+  return {account.tenant, std::string(kAccountRecord), "", account.user,
+          removed ? base::Bytes() : access::encode(account)};
+}
+
+}  // namespace
+
+Server::Server(const ServerOptions& options) : options_(options) {}
+
+base::Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options) {
+  std::unique_ptr<Server> server(new Server(options));
+  LANDER_TRY(server->open());
+  return server;
+}
+
+base::Result<Keys> Server::load_or_make_keys() {
+  const std::string folder = options_.data + "/identity";
+  LANDER_TRY(os::system_files().make_folders(folder, 0700));
+  const base::TimeUs now = os::system_clock().wall_us();
+  Keys keys;
+  LANDER_ASSIGN(keys.tls, load_or_make(folder + "/tls.key", crypto::KeyType::kP256));
+  LANDER_ASSIGN(keys.signing, load_or_make(folder + "/signing.key", crypto::KeyType::kP256));
+  LANDER_ASSIGN(keys.sealing, load_or_make(folder + "/sealing.key", crypto::KeyType::kX25519));
+  LANDER_ASSIGN(keys.authority, load_or_make(folder + "/authority.key", crypto::KeyType::kP256));
+  LANDER_ASSIGN(
+      keys.tls_pem, load_or_make_pem(folder + "/tls.pem", [&] {
+        crypto::Subject subject{
+            options_.public_name, {options_.public_name, "localhost"}, {"127.0.0.1"}, true, false};
+        return crypto::self_signed(keys.tls, subject, now - base::kDay, now + 3650 * base::kDay);
+      }));
+  LANDER_ASSIGN(
+      keys.authority_pem, load_or_make_pem(folder + "/authority.pem", [&] {
+        crypto::Subject subject{"Lander sites of " + options_.public_name, {}, {}, false, true};
+        return crypto::self_signed(keys.authority, subject, now - base::kDay,
+                                   now + 3650 * base::kDay);
+      }));
+  return keys;
+}
+
+base::Status Server::open() {
+  os::Files& files = os::system_files();
+  LANDER_TRY(files.make_folders(options_.data, 0700));
+  LANDER_TRY(files.make_folders(options_.data + "/lake", 0755));
+  LANDER_ASSIGN(auto keys, load_or_make_keys());
+  LANDER_ASSIGN(state_, State::open(options_.data + "/hub.db", "", os::system_random().next_u64()));
+  lake::Lake::Options lake_options;
+  lake_options.folder = options_.data + "/lake";
+  lake_options.clock = &os::system_clock();
+  LANDER_ASSIGN(lake_, lake::Lake::open(lake_options));
+  Core::Context context{
+      *state_,
+      *lake_,
+      files,
+      os::system_clock(),
+      os::system_random(),
+      options_.data,
+      [this](const std::string& tenant, std::string_view event, const std::string& site) {
+        live_.send(tenant, event, nlohmann::json{{"site", site}}.dump());
+      },
+      [this](const SiteKey& site, const alert::Event&, const alert::Alert& alert) {
+        live_.send(site.tenant, "alert",
+                   api::alert(alert, site.site, os::system_clock().wall_us()).dump());
+      },
+      options_.plan};
+  LANDER_ASSIGN(core_, Core::open(std::move(context), std::move(keys)));
+  LANDER_TRY(core_->add_tenant(kFirstTenant));
+  reader_ = std::make_unique<os::Worker>("reader", 256);
+  lake_worker_ = std::make_unique<os::Worker>(
+      "lake", 16, [this] { flush(); }, options_.flush_every);
+  core_worker_ = std::make_unique<os::Worker>(
+      "core", 16384, [this] { core_->tick(); }, kTickEvery);
+  return open_http();
+}
+
+base::Status Server::open_http() {
+  http::ServerOptions people;
+  people.host = options_.host;
+  people.port = options_.port;
+  people.certificate_pem = core_->keys().tls_pem;
+  people.key_pem = core_->keys().tls.to_pem();
+  LANDER_ASSIGN(people_, http::Server::start(people));
+  http::ServerOptions sites = people;
+  sites.port = options_.sites_port;
+  sites.ask_client_certificate = true;
+  sites.max_connections = options_.max_sites;
+  LANDER_ASSIGN(sites_, http::Server::start(sites));
+
+  gate_ = std::make_unique<api::Gate>(*people_, os::system_clock(), os::system_random(), *reader_);
+  LANDER_TRY(load_accounts());
+  gate_->serve_console();
+  gate_->serve_health(
+      "hub", options_.public_name, [] { return std::string(); }, [this] { return metrics(); });
+  serve_people(*this, *gate_);
+  serve_fleet(*this, *gate_);
+  serve_sites(*this, *sites_);
+
+  // What `lander --at DATA` needs: only who may read this folder gets in.
+  const nlohmann::json door = {{"url", "https://127.0.0.1:" + std::to_string(people_->port())},
+                               {"key_id", core_->keys().tls.public_key().id()},
+                               {"token", gate_->accounts().make_local_pass(kFirstTenant)},
+                               {"role", "hub"}};
+  return os::system_files().write_durably(options_.data + "/cli.json", base::as_bytes(door.dump(2)),
+                                          0600);
+}
+
+base::Status Server::load_accounts() {
+  std::size_t found = 0;
+  LANDER_TRY(state_->load(kAccountRecord, [&](const Record& record) -> base::Status {
+    LANDER_ASSIGN(auto account, access::decode_account(record.body));
+    ++found;
+    gate_->accounts().put(std::move(account));
+    return {};
+  }));
+  // State belongs to the core's thread: accounts, changed on the reader's, are written there.
+  auto write = [this](Record record) {
+    auto done = std::make_shared<std::promise<base::Status>>();
+    auto result = done->get_future();
+    core_worker_->post_urgent([this, done, record = std::move(record)] {
+      done->set_value(state_->commit({{record}, {}}, os::system_clock().wall_us()));
+    });
+    return result.get();
+  };
+  gate_->serve_accounts(
+      "hub", options_.public_name,
+      {[write](const access::Account& account) { return write(account_record(account, false)); },
+       [write](const std::string& tenant, const std::string& user) {
+         access::Account account;
+         account.tenant = tenant;
+         account.user = user;
+         return write(account_record(account, true));
+       }});
+  if (found > 0) return {};
+  LANDER_ASSIGN(const auto path, first_account(gate_->accounts(), kFirstTenant, "admin",
+                                               options_.data, [&](const access::Account& account) {
+                                                 return write(account_record(account, false));
+                                               }));
+  (void)path;
+  return {};
+}
+
+Server::~Server() {
+  sites_.reset();
+  people_.reset();
+  if (core_worker_) core_worker_->stop();
+  if (lake_worker_) lake_worker_->stop();
+  if (reader_) reader_->stop();
+  if (lake_) flush();
+}
+
+void Server::flush() {
+  const auto flushed = lake_->flush();
+  if (!flushed.ok()) {
+    os::log_error("lake", "flush failed, will try again", {{"error", flushed.error().message()}});
+  } else if (flushed->rows > 0) {
+    os::log_info("lake", "flushed",
+                 {{"rows", flushed->rows}, {"files", flushed->files}, {"bytes", flushed->bytes}});
+  }
+}
+
+void Server::on_core(http::Responder responder, std::function<http::Response(Core&)> work) {
+  auto shared = std::make_shared<http::Responder>(std::move(responder));
+  if (!core_worker_->post([this, shared, work = std::move(work)] { shared->reply(work(*core_)); }))
+    shared->reply(busy());
+}
+
+void Server::on_core_then(std::shared_ptr<http::Responder> responder,
+                          std::function<void(Core&)> work) {
+  if (!core_worker_->post([this, work = std::move(work)] { work(*core_); }))
+    responder->reply(busy());
+}
+
+void Server::on_reader(http::Responder responder, std::function<http::Response()> work) {
+  auto shared = std::make_shared<http::Responder>(std::move(responder));
+  if (!reader_->post([shared, work = std::move(work)] { shared->reply(work()); }))
+    shared->reply(busy());
+}
+
+std::string Server::metrics() const {
+  std::string out;
+  auto gauge = [&](const char* name, const char* help, double value) {
+    out += std::string("# HELP ") + name + " " + help + "\n# TYPE " + name + " gauge\n" + name +
+           " " + nlohmann::json(value).dump() + "\n";
+  };
+  const auto sites = sites_->stats();
+  const auto people = people_->stats();
+  const auto lake = lake_->stats();
+  gauge("lander_hub_site_connections", "Open connections of sites.",
+        static_cast<double>(sites.connections));
+  gauge("lander_hub_site_requests", "Requests of sites since the start.",
+        static_cast<double>(sites.requests));
+  gauge("lander_http_connections", "Open connections of people.",
+        static_cast<double>(people.connections));
+  gauge("lander_http_requests", "Requests of people since the start.",
+        static_cast<double>(people.requests));
+  gauge("lander_lake_items", "Items ingested since the start.", static_cast<double>(lake.ingested));
+  gauge("lander_lake_duplicates", "Items that came again and were dropped.",
+        static_cast<double>(lake.duplicates));
+  gauge("lander_lake_parked", "Items kept aside because they do not decode.",
+        static_cast<double>(lake.parked));
+  gauge("lander_lake_rows", "Rows written since the start.", static_cast<double>(lake.rows));
+  if (const auto own = os::own_memory(); own.ok())
+    gauge("lander_pss_bytes", "Proportional set size.", static_cast<double>(own->pss_bytes));
+  return out;
+}
+
+base::Result<std::string> add_tenant(const std::string& data, const std::string& tenant) {
+  LANDER_TRY(sensing::valid_id(tenant));
+  LANDER_TRY(os::system_files().make_folders(data, 0700));
+  const base::TimeUs now = os::system_clock().wall_us();
+  LANDER_ASSIGN(auto state, State::open(data + "/hub.db", "", os::system_random().next_u64()));
+  bool known = false;
+  LANDER_TRY(state->load(kTenantRecord, [&](const Record& record) -> base::Status {
+    known = known || record.tenant == tenant;
+    return {};
+  }));
+  if (known) return base::Error(base::Code::kExists, "tenant \"" + tenant + "\" is there already");
+  base::CborWriter name;
+  name.text(tenant);
+  LANDER_TRY(state->commit({{{tenant, std::string(kTenantRecord), "", "", name.take()}}, {}}, now));
+  access::Accounts accounts(os::system_random());
+  return first_account(accounts, tenant, "admin-" + tenant, data,
+                       [&](const access::Account& account) {
+                         return state->commit({{account_record(account, false)}, {}}, now);
+                       });
+}
+
+}  // namespace lander::hub

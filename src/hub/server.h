@@ -1,0 +1,81 @@
+// lander-hub: the threads and sockets around the core.
+//
+// Threads: HTTP I/O for people and for sites (one each); core (all state); reader (SQL children,
+// charts, password checks); lake (flush). Two ports: people's browsers are never asked for a
+// certificate, sites always are.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "api/gate.h"
+#include "api/live.h"
+#include "http/server.h"
+#include "hub/core.h"
+#include "lake/lake.h"
+#include "os/worker.h"
+
+namespace lander::hub {
+
+struct ServerOptions {
+  std::string data;
+  std::string host = "0.0.0.0";
+  std::uint16_t port = 8440;              // people: console and API
+  std::uint16_t sites_port = 8441;        // sites: mutual TLS
+  std::string public_name = "localhost";  // what stands in enrolment URLs and the certificate
+  base::DurationUs flush_every = 10 * base::kSecond;
+  fleet::ContactPlan plan;
+  std::size_t max_sites = 20'000;
+};
+
+class Server {
+ public:
+  static base::Result<std::unique_ptr<Server>> start(const ServerOptions& options);
+  ~Server();
+  std::uint16_t port() const { return people_->port(); }
+  std::uint16_t sites_port() const { return sites_->port(); }
+
+  // For the API: runs `work` on the thread that owns what it uses; 503 when too much waits there.
+  void on_core(http::Responder responder, std::function<http::Response(Core&)> work);
+  void on_reader(http::Responder responder, std::function<http::Response()> work);
+  // As on_core, for work that hands the responder on.
+  void on_core_then(std::shared_ptr<http::Responder> responder, std::function<void(Core&)> work);
+  lake::Lake& lake() { return *lake_; }
+  api::Live& live() { return live_; }
+  std::string enrol_url() const {
+    return "https://" + options_.public_name + ":" + std::to_string(sites_port());
+  }
+  std::string tenant_folder(const std::string& tenant) const {
+    return options_.data + "/lake/" + tenant;
+  }
+  std::string metrics() const;
+
+ private:
+  explicit Server(const ServerOptions& options);
+  base::Status open();
+  base::Result<Keys> load_or_make_keys();
+  base::Status open_http();
+  base::Status load_accounts();
+  void flush();
+
+  const ServerOptions options_;
+  api::Live live_;
+  std::unique_ptr<State> state_;
+  std::unique_ptr<lake::Lake> lake_;
+  std::unique_ptr<Core> core_;
+  std::unique_ptr<os::Worker> core_worker_;
+  std::unique_ptr<os::Worker> reader_, lake_worker_;
+  std::unique_ptr<http::Server> people_, sites_;
+  std::unique_ptr<api::Gate> gate_;
+};
+
+// Adds a tenant with an admin account to a hub that is not running; returns the file with the
+// password.
+base::Result<std::string> add_tenant(const std::string& data, const std::string& tenant);
+
+void serve_people(Server& server, api::Gate& gate);    // api_people.cc
+void serve_fleet(Server& server, api::Gate& gate);     // api_fleet.cc
+void serve_sites(Server& server, http::Server& http);  // the link
+
+}  // namespace lander::hub

@@ -1,0 +1,166 @@
+#include "hub/state.h"
+
+#include <utility>
+
+namespace lander::hub {
+namespace {
+
+constexpr std::int64_t kSchema = 1;
+
+constexpr std::string_view kTables = R"(
+  CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS record(kind TEXT NOT NULL, tenant TEXT NOT NULL, site TEXT NOT NULL, key TEXT NOT NULL,
+    body BLOB NOT NULL, PRIMARY KEY(kind, tenant, site, key)) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS lane(tenant TEXT NOT NULL, site TEXT NOT NULL, lane INTEGER NOT NULL, last INTEGER NOT NULL,
+    PRIMARY KEY(tenant, site, lane)) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS item(tenant TEXT NOT NULL, site TEXT NOT NULL, lane INTEGER NOT NULL, number INTEGER NOT NULL,
+    type TEXT NOT NULL, created INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY(tenant, site, lane, number)) WITHOUT ROWID;
+)";
+
+}  // namespace
+
+base::Result<std::unique_ptr<State>> State::open(const std::string& path, const std::string& vfs,
+                                                 std::uint64_t new_epoch) {
+  os::Database::Options options;
+  options.vfs = vfs;
+  options.cache_kib = 8192;
+  LANDER_ASSIGN(auto database, os::Database::open(path, options));
+  std::unique_ptr<State> state(new State(std::move(database)));
+  if (auto ready = state->prepare_schema(new_epoch); !ready.ok())
+    return ready.error().context(path);
+  return state;
+}
+
+base::Status State::prepare_schema(std::uint64_t new_epoch) {
+  LANDER_TRY(database_.execute(kTables));
+  LANDER_ASSIGN(auto insert, database_.prepare("INSERT OR IGNORE INTO meta VALUES(?,?)"));
+  LANDER_TRY(insert.bind(1, std::string_view("schema")).bind(2, kSchema).run());
+  LANDER_TRY(insert.bind(1, std::string_view("epoch"))
+                 .bind(2, static_cast<std::int64_t>(new_epoch >> 1))
+                 .run());
+  LANDER_ASSIGN(auto read, database_.prepare("SELECT value FROM meta WHERE key=?"));
+  auto value = [&](std::string_view key) -> base::Result<std::int64_t> {
+    read.reset();
+    LANDER_ASSIGN(const bool row, read.bind(1, key).step());
+    if (!row) return base::Error(base::Code::kCorrupt, "meta lacks " + std::string(key));
+    return read.integer(0);
+  };
+  LANDER_ASSIGN(const std::int64_t schema, value("schema"));
+  if (schema > kSchema) {
+    return base::Error(base::Code::kUnsupported,
+                       "this hub's state was written by a newer Lander (schema " +
+                           std::to_string(schema) + "): install that version");
+  }
+  LANDER_ASSIGN(const std::int64_t epoch, value("epoch"));
+  epoch_ = static_cast<std::uint64_t>(epoch);
+  return {};
+}
+
+base::Status State::commit(const Batch& batch, base::TimeUs now) {
+  LANDER_ASSIGN(auto transaction, os::Transaction::begin(database_));
+  LANDER_ASSIGN(auto put,
+                database_.prepare(
+                    "INSERT OR REPLACE INTO record(kind,tenant,site,key,body) VALUES(?,?,?,?,?)"));
+  LANDER_ASSIGN(
+      auto remove,
+      database_.prepare("DELETE FROM record WHERE kind=? AND tenant=? AND site=? AND key=?"));
+  for (const Record& record : batch.records) {
+    os::Statement& statement = record.body.empty() ? remove : put;
+    statement.bind(1, std::string_view(record.kind)).bind(2, std::string_view(record.tenant));
+    statement.bind(3, std::string_view(record.site)).bind(4, std::string_view(record.key));
+    if (!record.body.empty()) statement.bind(5, base::ByteView(record.body));
+    LANDER_TRY(statement.run());
+  }
+  if (!batch.items.empty()) {
+    LANDER_ASSIGN(auto advance, database_.prepare("INSERT INTO lane VALUES(?,?,?,1) ON CONFLICT DO "
+                                                  "UPDATE SET last=last+1 RETURNING last"));
+    LANDER_ASSIGN(auto add, database_.prepare("INSERT INTO item VALUES(?,?,?,?,?,?,?)"));
+    for (const NewItem& item : batch.items) {
+      const auto lane = static_cast<std::int64_t>(item.lane);
+      advance.bind(1, std::string_view(item.to.tenant))
+          .bind(2, std::string_view(item.to.site))
+          .bind(3, lane);
+      LANDER_ASSIGN(const bool row, advance.step());
+      LANDER_CHECK(row);
+      const std::int64_t number = advance.integer(0);
+      LANDER_TRY(advance.run());
+      add.bind(1, std::string_view(item.to.tenant))
+          .bind(2, std::string_view(item.to.site))
+          .bind(3, lane)
+          .bind(4, number);
+      add.bind(5, std::string_view(item.type))
+          .bind(6, static_cast<std::int64_t>(now))
+          .bind(7, base::ByteView(item.body));
+      LANDER_TRY(add.run());
+    }
+  }
+  return transaction.commit();
+}
+
+base::Status State::load(std::string_view kind,
+                         const std::function<base::Status(const Record&)>& visit) {
+  LANDER_ASSIGN(
+      auto read,
+      database_.prepare(
+          "SELECT tenant,site,key,body FROM record WHERE kind=? ORDER BY tenant,site,key"));
+  read.bind(1, kind);
+  while (true) {
+    LANDER_ASSIGN(const bool row, read.step());
+    if (!row) return {};
+    const auto body = read.bytes(3);
+    const Record record{std::string(read.text(0)), std::string(kind), std::string(read.text(1)),
+                        std::string(read.text(2)), base::Bytes(body.begin(), body.end())};
+    if (auto visited = visit(record); !visited.ok()) {
+      return visited.error().context("record " + record.kind + " " + record.tenant + "/" +
+                                     record.site + "/" + record.key);
+    }
+  }
+}
+
+base::Result<std::vector<link::Item>> State::items(const SiteKey& site, std::uint8_t lane,
+                                                   std::uint64_t after, std::size_t max_items,
+                                                   std::size_t max_bytes) {
+  LANDER_ASSIGN(auto read,
+                database_.prepare("SELECT number,type,created,body FROM item WHERE tenant=? AND "
+                                  "site=? AND lane=? AND number>? ORDER BY number LIMIT ?"));
+  read.bind(1, std::string_view(site.tenant))
+      .bind(2, std::string_view(site.site))
+      .bind(3, static_cast<std::int64_t>(lane));
+  read.bind(4, static_cast<std::int64_t>(after)).bind(5, static_cast<std::int64_t>(max_items));
+  std::vector<link::Item> out;
+  std::size_t bytes = 0;
+  while (true) {
+    LANDER_ASSIGN(const bool row, read.step());
+    if (!row) return out;
+    const auto body = read.bytes(3);
+    bytes += body.size();
+    if (bytes > max_bytes && !out.empty()) return out;
+    out.push_back({lane, static_cast<std::uint64_t>(read.integer(0)), std::string(read.text(1)),
+                   read.integer(2), base::Bytes(body.begin(), body.end())});
+  }
+}
+
+base::Status State::forget_items(const SiteKey& site, std::uint8_t lane, std::uint64_t through) {
+  LANDER_ASSIGN(
+      auto forget,
+      database_.prepare("DELETE FROM item WHERE tenant=? AND site=? AND lane=? AND number<=?"));
+  forget.bind(1, std::string_view(site.tenant))
+      .bind(2, std::string_view(site.site))
+      .bind(3, static_cast<std::int64_t>(lane));
+  forget.bind(4, static_cast<std::int64_t>(through));
+  return forget.run();
+}
+
+base::Result<std::vector<State::Lane>> State::lanes() {
+  LANDER_ASSIGN(auto read, database_.prepare("SELECT tenant,site,lane,last FROM lane"));
+  std::vector<Lane> out;
+  while (true) {
+    LANDER_ASSIGN(const bool row, read.step());
+    if (!row) return out;
+    out.push_back({{std::string(read.text(0)), std::string(read.text(1))},
+                   static_cast<std::uint8_t>(read.integer(2)),
+                   static_cast<std::uint64_t>(read.integer(3))});
+  }
+}
+
+}  // namespace lander::hub
