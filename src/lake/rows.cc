@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include <nlohmann/json.hpp>
 
@@ -114,7 +115,8 @@ class ListedRows : public TableRows {
     put(event.until ? Cell(clamped(event.until)) : Cell());
     if (const auto& info = event.info) {
       put(info->asset), put(info->title), put(info->detail), put(alert::to_string(info->severity));
-      put(info->rule), put(info->model), put(info->score);
+      put(info->rule), put(info->model);
+      put(std::isnan(info->score) ? Cell() : Cell(info->score));
       put(causes_json(*info)), put(evidence_json(info->evidence));
     } else {
       for (int i = 0; i < 9; ++i) put({});
