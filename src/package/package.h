@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "crypto/crypto.h"
 #include "sensing/datastream.h"
 #include "trust/trust.h"
 
