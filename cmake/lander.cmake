@@ -29,6 +29,25 @@ function(lander_module name)
   endif()
 endfunction()
 
+# Links TARGET with the modules that SOURCE includes.
+function(lander_link_included target source)
+  file(STRINGS ${source} includes REGEX "^#include \"[a-z]+/")
+  foreach(line ${includes})
+    string(REGEX REPLACE "^#include \"([a-z]+)/.*" "\\1" module ${line})
+    target_link_libraries(${target} PRIVATE lander_${module})
+  endforeach()
+endfunction()
+
+# lander_bench(NAME LINK library...): bench/NAME.cc with its own main(), as bench_NAME; Google Benchmark
+# is there to use. Links the modules it includes. Built on demand (`./dev bench NAME`).
+function(lander_bench name)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  find_package(benchmark REQUIRED)
+  add_executable(bench_${name} EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/bench/${name}.cc)
+  target_link_libraries(bench_${name} PRIVATE ${ARG_LINK} benchmark::benchmark Threads::Threads)
+  lander_link_included(bench_${name} ${CMAKE_SOURCE_DIR}/bench/${name}.cc)
+endfunction()
+
 # lander_fuzz(NAME): fuzz/NAME.cc, which defines LLVMFuzzerTestOneInput; links the modules it includes.
 #
 # With clang and -DLANDER_FUZZ=ON (`./dev fuzz NAME`): a libFuzzer program. Otherwise a ctest test that
@@ -36,11 +55,7 @@ endfunction()
 function(lander_fuzz name)
   set(source ${CMAKE_SOURCE_DIR}/fuzz/${name}.cc)
   add_executable(fuzz_${name} EXCLUDE_FROM_ALL ${source})
-  file(STRINGS ${source} includes REGEX "^#include \"[a-z]+/")
-  foreach(line ${includes})
-    string(REGEX REPLACE "^#include \"([a-z]+)/.*" "\\1" module ${line})
-    target_link_libraries(fuzz_${name} PRIVATE lander_${module})
-  endforeach()
+  lander_link_included(fuzz_${name} ${source})
   if(LANDER_FUZZ)
     target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
   else()

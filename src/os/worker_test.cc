@@ -8,10 +8,11 @@
 namespace lander::os {
 namespace {
 
-// Holds the worker's thread until it is let go, so that the queue can be filled behind it.
+// Holds a worker's thread until it is let go, so that the queue can be filled behind it. Outlives
+// the worker.
 class Gate {
  public:
-  explicit Gate(Worker& worker) {
+  void hold(Worker& worker) {
     EXPECT_TRUE(worker.post([this] {
       standing_.set_value();
       opened_.get_future().wait();
@@ -27,8 +28,9 @@ class Gate {
 TEST(Worker, TasksRunInOrderWithTheUrgentOnesFirst) {
   std::vector<int> ran;
   {
+    Gate gate;
     Worker worker("test");
-    Gate gate(worker);
+    gate.hold(worker);
     for (int i = 1; i <= 3; ++i) EXPECT_TRUE(worker.post([&ran, i] { ran.push_back(i); }));
     worker.post_urgent([&ran] { ran.push_back(0); });
     gate.open();
@@ -39,8 +41,9 @@ TEST(Worker, TasksRunInOrderWithTheUrgentOnesFirst) {
 TEST(Worker, AFullQueueRefusesButNeverAnUrgentTask) {
   int ran = 0;
   {
+    Gate gate;
     Worker worker("test", 2);
-    Gate gate(worker);
+    gate.hold(worker);
     EXPECT_TRUE(worker.post([&] { ++ran; }));
     EXPECT_TRUE(worker.post([&] { ++ran; }));
     EXPECT_FALSE(worker.post([&] { ++ran; }));
