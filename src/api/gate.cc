@@ -1,8 +1,11 @@
 #include "api/gate.h"
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "api/shapes.h"
+#include "os/log.h"
 
 namespace lander::api {
 namespace {
@@ -54,8 +57,7 @@ base::Result<Gate::Caller> Gate::caller(const http::Request& request) {
     return base::Error(base::Code::kUnauthenticated,
                        "log in first: POST /api/v1/login, or `lander login`");
   }
-  auto scope =
-      with_accounts([&](access::Accounts& a) { return a.scope(session, clock_.wall_us()); });
+  auto scope = accounts_.scope(session, clock_.wall_us());
   if (!scope)
     return base::Error(base::Code::kUnauthenticated,
                        "the session is unknown or has ended: log in again");
@@ -100,11 +102,9 @@ void Gate::log_in(http::Request request, http::Responder responder) {
   post_or_refuse(
       std::move(responder), [this, user = *user, password = *password]() -> http::Response {
         const base::TimeUs now = clock_.wall_us();
-        auto session =
-            with_accounts([&](access::Accounts& a) { return a.log_in(user, password, now); });
+        auto session = accounts_.log_in(user, password, now);
         if (!session.ok()) return http::Response::problem(session.error());
-        const auto scope =
-            with_accounts([&](access::Accounts& a) { return a.scope(*session, now); });
+        const auto scope = accounts_.scope(*session, now);
         if (!scope)
           return http::Response::problem(
               base::Error(base::Code::kUnavailable, "the session ended at once: log in again"));
@@ -128,7 +128,7 @@ void Gate::serve_accounts(std::string server_role, std::string server_name, Pers
         [this](http::Request request, access::Scope, http::Responder responder) {
           std::string session = bearer_session(request);
           if (session.empty()) session = cookie_session(request);
-          with_accounts([&](access::Accounts& a) { a.log_out(session); });
+          accounts_.log_out(session);
           http::Response response;
           response.status = 204;
           response.headers.emplace_back("Set-Cookie",
@@ -147,38 +147,34 @@ void Gate::serve_accounts(std::string server_role, std::string server_name, Pers
   route("GET", "/api/v1/accounts", access::Right::kManageAccounts, 0,
         [this](http::Request, access::Scope scope, http::Responder responder) {
           Json list = Json::array();
-          with_accounts([&](access::Accounts& a) {
-            for (const auto& account : a.all(scope.tenant)) {
-              list.push_back({{"user", account.user},
-                              {"role", access::to_string(account.role)},
-                              {"disabled", account.disabled}});
-            }
-          });
+          for (const auto& account : accounts_.all(scope.tenant)) {
+            list.push_back({{"user", account.user},
+                            {"role", access::to_string(account.role)},
+                            {"disabled", account.disabled}});
+          }
           responder.reply(reply(200, list));
         });
   route("POST", "/api/v1/accounts", access::Right::kManageAccounts, kMaxCredentials,
         [this, persist](http::Request request, access::Scope scope, http::Responder responder) {
-          post_or_refuse(
-              std::move(responder),
-              [this, persist, request = std::move(request), scope]() -> http::Response {
-                auto make = [&]() -> base::Result<access::Account> {
-                  LANDER_ASSIGN(const Json body, parse_object(request.body));
-                  LANDER_ASSIGN(const std::string user, text(body, "user"));
-                  LANDER_ASSIGN(const std::string password, text(body, "password"));
-                  LANDER_ASSIGN(const std::string role_name, text(body, "role"));
-                  LANDER_ASSIGN(const access::Role role, access::parse_role(role_name));
-                  LANDER_ASSIGN(access::Account account, with_accounts([&](access::Accounts& a) {
-                                  return a.make(scope.tenant, user, password, role);
-                                }));
-                  LANDER_TRY(persist.put(account));
-                  with_accounts([&](access::Accounts& a) { a.put(account); });
-                  return account;
-                };
-                auto account = make();
-                if (!account.ok()) return http::Response::problem(account.error());
-                return reply(201,
-                             {{"user", account->user}, {"role", access::to_string(account->role)}});
-              });
+          post_or_refuse(std::move(responder),
+                         [this, persist, request = std::move(request), scope]() -> http::Response {
+                           auto make = [&]() -> base::Result<access::Account> {
+                             LANDER_ASSIGN(const Json body, parse_object(request.body));
+                             LANDER_ASSIGN(const std::string user, text(body, "user"));
+                             LANDER_ASSIGN(const std::string password, text(body, "password"));
+                             LANDER_ASSIGN(const std::string role_name, text(body, "role"));
+                             LANDER_ASSIGN(const access::Role role, access::parse_role(role_name));
+                             LANDER_ASSIGN(access::Account account,
+                                           accounts_.make(scope.tenant, user, password, role));
+                             LANDER_TRY(persist.put(account));
+                             accounts_.put(account);
+                             return account;
+                           };
+                           auto account = make();
+                           if (!account.ok()) return http::Response::problem(account.error());
+                           return reply(201, {{"user", account->user},
+                                              {"role", access::to_string(account->role)}});
+                         });
         });
   route("DELETE", "/api/v1/accounts/{user}", access::Right::kManageAccounts, 0,
         [this, persist](http::Request request, access::Scope scope, http::Responder responder) {
@@ -187,13 +183,9 @@ void Gate::serve_accounts(std::string server_role, std::string server_name, Pers
             return responder.reply(http::Response::problem(base::Error(
                 base::Code::kConflict, "nobody removes their own account: ask another admin")));
           }
-          const bool known = with_accounts([&](access::Accounts& a) {
-            for (const auto& account : a.all(scope.tenant)) {
-              if (account.user == user) return true;
-            }
-            return false;
-          });
-          if (!known) {
+          const auto all = accounts_.all(scope.tenant);
+          if (std::none_of(all.begin(), all.end(),
+                           [&](const access::Account& a) { return a.user == user; })) {
             return responder.reply(http::Response::problem(
                 base::Error(base::Code::kNotFound, "no account \"" + user + "\"")));
           }
@@ -201,7 +193,7 @@ void Gate::serve_accounts(std::string server_role, std::string server_name, Pers
             if (auto status = persist.remove(scope.tenant, user); !status.ok()) {
               return http::Response::problem(status.error());
             }
-            with_accounts([&](access::Accounts& a) { a.remove(user); });
+            accounts_.remove(user);
             http::Response response;
             response.status = 204;
             return response;
@@ -234,14 +226,18 @@ void Gate::serve_health(std::string server_role, std::string server_name,
   });
 }
 
-base::Result<FirstAccount> make_first_account(access::Accounts& accounts, os::Random& random,
-                                              std::string_view tenant) {
-  FirstAccount first;
-  first.password = base::to_base64url(random.bytes(12));
-  LANDER_ASSIGN(first.account,
-                accounts.make(tenant, "admin", first.password, access::Role::kAdmin));
-  accounts.put(first.account);
-  return first;
+base::Result<access::Account> make_first_account(access::Accounts& accounts, os::Random& random,
+                                                 os::Files& files, const std::string& folder,
+                                                 const std::string& tenant,
+                                                 const std::string& user) {
+  const std::string password = base::to_base64url(random.bytes(12));
+  LANDER_ASSIGN(auto account, accounts.make(tenant, user, password, access::Role::kAdmin));
+  const std::string path = folder + "/initial-" + user + "-password";
+  LANDER_TRY(files.write_durably(path, base::as_bytes(password + "\n"), 0600));
+  accounts.put(account);
+  os::log_info("access", "made an account; change its password",
+               {{"tenant", tenant}, {"user", user}, {"password_file", path}});
+  return account;
 }
 
 }  // namespace lander::api

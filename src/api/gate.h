@@ -3,12 +3,12 @@
 
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 
 #include "access/access.h"
 #include "http/server.h"
 #include "os/clock.h"
+#include "os/files.h"
 #include "os/random.h"
 #include "os/worker.h"
 
@@ -40,12 +40,7 @@ class Gate {
   void serve_health(std::string server_role, std::string server_name,
                     std::function<std::string()> failing, std::function<std::string()> metrics);
 
-  // Runs `use` with the accounts, one caller at a time.
-  template <class F>
-  auto with_accounts(F use) {
-    const std::lock_guard lock(mutex_);
-    return use(accounts_);
-  }
+  access::Accounts& accounts() { return accounts_; }
 
  private:
   struct Caller {
@@ -59,18 +54,15 @@ class Gate {
   http::Server& server_;
   os::Clock& clock_;
   os::Worker& worker_;
-  std::mutex mutex_;
   access::Accounts accounts_;
   const base::TimeUs started_;
 };
 
-// Creates the first account when there is none: "admin" with a random password, which the owner
-// writes to DATA/initial-admin-password (0600).
-struct FirstAccount {
-  access::Account account;
-  std::string password;
-};
-base::Result<FirstAccount> make_first_account(access::Accounts& accounts, os::Random& random,
-                                              std::string_view tenant);
+// The first account of a tenant: an admin with a random password, written to
+// <folder>/initial-<user>-password (0600). The caller persists the account.
+base::Result<access::Account> make_first_account(access::Accounts& accounts, os::Random& random,
+                                                 os::Files& files, const std::string& folder,
+                                                 const std::string& tenant,
+                                                 const std::string& user);
 
 }  // namespace lander::api

@@ -126,20 +126,6 @@ Json component(const twin::Component& c) {
           {"reason", c.reason},   {"since", time(c.since)}};
 }
 
-std::string describe(const twin::Action& action) {
-  switch (action.kind) {
-    case twin::ActionKind::kStopSource: return "stop " + action.id;
-    case twin::ActionKind::kStartSource: return "start " + action.id;
-    case twin::ActionKind::kDeclare: return "declare " + action.id;
-    case twin::ActionKind::kRetire: return "retire " + action.id;
-    case twin::ActionKind::kInstallApp: return "install " + action.id;
-    case twin::ActionKind::kRemoveApp: return "remove " + action.id;
-    case twin::ActionKind::kSetWebhook: return "set " + action.id;
-    case twin::ActionKind::kSetCommitInterval: return "set " + action.id;
-  }
-  return action.id;
-}
-
 Json twin(const twin::Desired& desired, const twin::Reported& reported) {
   Json components = Json::array();
   bool in_sync = desired.revision == reported.desired_revision;
@@ -256,6 +242,21 @@ Json points(const std::vector<std::pair<base::TimeUs, sensing::Summary>>& bucket
 http::Response reply(int status, const Json& body) {
   // A text from outside may hold broken UTF-8: replace it rather than fail the whole answer.
   return http::Response::json(status, body.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+http::Response mistakes(const base::Error& error) {
+  Json lines = Json::array();
+  std::string_view rest = error.message();
+  while (!rest.empty()) {
+    const auto end = rest.find('\n');
+    lines.push_back(std::string(rest.substr(0, end)));
+    rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
+  }
+  auto response = reply(
+      422,
+      {{"status", 422}, {"code", "invalid"}, {"detail", error.message()}, {"mistakes", lines}});
+  response.content_type = "application/problem+json";
+  return response;
 }
 
 base::Result<Json> parse_object(base::ByteView body) {

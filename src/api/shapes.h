@@ -32,8 +32,6 @@ Json alert(const alert::Alert& alert, std::string_view site, base::TimeUs now);
 Json alert_in_detail(const alert::Alert& alert, const std::vector<alert::Event>& events,
                      std::string_view site, base::TimeUs now);
 Json component(const twin::Component& component);
-// "declare datastream/p1": what a revision changes, for people.
-std::string describe(const twin::Action& action);
 Json twin(const twin::Desired& desired, const twin::Reported& reported);
 Json model(const model::Model& model, std::string_view digest);
 Json readiness(const learn::Readiness& readiness);
@@ -43,6 +41,8 @@ Json rollout(const fleet::Rollout& rollout);
 Json points(const std::vector<std::pair<base::TimeUs, sensing::Summary>>& buckets);
 
 http::Response reply(int status, const Json& body);
+// A refused file: 422 with the whole text, and line by line for the console's editor.
+http::Response mistakes(const base::Error& error);
 
 // The body of a request as a JSON object, within bounds; kInvalid names the place.
 base::Result<Json> parse_object(base::ByteView body);

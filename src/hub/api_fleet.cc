@@ -184,7 +184,7 @@ void serve_sites(Server& server, http::Server& http) {
                    });
              });
   http.route(
-      "POST", std::string(carrier::kBundlesPath), carrier::kMaxBundlesBody,
+      "POST", carrier::kBundlesPath, carrier::kMaxListBytes,
       [&server](Request request, http::Responder responder) {
         if (request.client_key_id.empty()) {
           return responder.reply(problem(base::Error(
@@ -193,18 +193,18 @@ void serve_sites(Server& server, http::Server& http) {
         server.on_core(
             std::move(responder), [request = std::move(request)](Core& core) -> Response {
               auto run = [&]() -> base::Result<base::Bytes> {
-                LANDER_ASSIGN(const auto bundles, carrier::unframe(request.body));
+                LANDER_ASSIGN(const auto bundles, carrier::decode_list(request.body));
                 std::vector<base::Bytes> replies;
                 for (const auto& sealed : bundles) {
                   LANDER_ASSIGN(auto reply, core.exchange(request.client_key_id, sealed));
                   replies.push_back(std::move(reply));
                 }
-                return carrier::frame(replies);
+                return carrier::encode_list(replies);
               };
               auto body = run();
               if (!body.ok()) return problem(body.error());
               Response response;
-              response.content_type = "application/octet-stream";
+              response.content_type = std::string(carrier::kBundlesType);
               response.body = std::move(*body);
               return response;
             });

@@ -125,22 +125,6 @@ base::Result<Json> admit(Server& server, Core& core, const Scope& scope, const R
               {"enrol", "lander-site enrol --hub " + server.enrol_url() + " --token " + token}};
 }
 
-// A refused file: the whole text, and line by line for the console's editor.
-Response mistakes(const base::Error& error) {
-  Json lines = Json::array();
-  std::string_view rest = error.message();
-  while (!rest.empty()) {
-    const auto end = rest.find('\n');
-    lines.push_back(std::string(rest.substr(0, end)));
-    rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
-  }
-  auto response = api::reply(
-      422,
-      {{"status", 422}, {"code", "invalid"}, {"detail", error.message()}, {"mistakes", lines}});
-  response.content_type = "application/problem+json";
-  return response;
-}
-
 Response apply(Core& core, const Scope& scope, const Request& request) {
   const std::string file = parameter(request, "file").empty()
                                ? "desired.yaml"
@@ -148,7 +132,7 @@ Response apply(Core& core, const Scope& scope, const Request& request) {
   auto applied = core.apply_yaml(scope, request.params.at("site"), base::as_text(request.body),
                                  file, parameter(request, "dry_run") == "1");
   if (!applied.ok())
-    return applied.error().code() == base::Code::kInvalid ? mistakes(applied.error())
+    return applied.error().code() == base::Code::kInvalid ? api::mistakes(applied.error())
                                                           : problem(applied.error());
   return api::reply(200, {{"revision", applied->revision}, {"changes", applied->changes}});
 }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "api/shapes.h"
 #include "base/cbor.h"
 #include "hub/records.h"
 #include "os/log.h"
@@ -394,7 +393,7 @@ base::Result<Core::Applied> Core::apply_yaml(const access::Scope& scope, const s
   LANDER_ASSIGN(twin::Desired wanted, twin::parse_yaml(yaml, file, site->desired));
   Applied out;
   for (const auto& action : twin::plan(site->desired, wanted))
-    out.changes.push_back(api::describe(action));
+    out.changes.push_back(twin::to_text(action));
   out.revision = site->desired.revision;
   if (out.changes.empty() && out.revision > 0) return out;
   out.revision = std::max(site->desired.revision, site->reported.desired_revision) + 1;

@@ -47,21 +47,6 @@ http::Response busy() {
       base::Error(base::Code::kUnavailable, "the hub is busy: try again in a second"));
 }
 
-// The tenant's first account and the file with its password; nothing when it has accounts.
-base::Result<std::string> first_account(
-    access::Accounts& accounts, const std::string& tenant, const std::string& user,
-    const std::string& data, const std::function<base::Status(const access::Account&)>& put) {
-  const std::string password = base::to_base64url(os::system_random().bytes(12));
-  LANDER_ASSIGN(const auto account, accounts.make(tenant, user, password, access::Role::kAdmin));
-  LANDER_TRY(put(account));
-  accounts.put(account);
-  const std::string path = data + "/initial-" + user + "-password";
-  LANDER_TRY(os::system_files().write_durably(path, base::as_bytes(password + "\n"), 0600));
-  os::log_info("hub", "made an account; change its password",
-               {{"tenant", tenant}, {"user", user}, {"password_file", path}});
-  return path;
-}
-
 Record account_record(const access::Account& account, bool removed) {
   return {account.tenant, std::string(kAccountRecord), "", account.user,
           removed ? base::Bytes() : access::encode(account)};
@@ -194,12 +179,10 @@ base::Status Server::load_accounts() {
          return write(account_record(account, true));
        }});
   if (found > 0) return {};
-  LANDER_ASSIGN(const auto path, first_account(gate_->accounts(), kFirstTenant, "admin",
-                                               options_.data, [&](const access::Account& account) {
-                                                 return write(account_record(account, false));
-                                               }));
-  (void)path;
-  return {};
+  LANDER_ASSIGN(const auto first,
+                api::make_first_account(gate_->accounts(), os::system_random(), os::system_files(),
+                                        options_.data, kFirstTenant, "admin"));
+  return write(account_record(first, false));
 }
 
 Server::~Server() {
@@ -282,10 +265,11 @@ base::Result<std::string> add_tenant(const std::string& data, const std::string&
   name.text(tenant);
   LANDER_TRY(state->commit({{{tenant, std::string(kTenantRecord), "", "", name.take()}}, {}}, now));
   access::Accounts accounts(os::system_random());
-  return first_account(accounts, tenant, "admin-" + tenant, data,
-                       [&](const access::Account& account) {
-                         return state->commit({{account_record(account, false)}, {}}, now);
-                       });
+  const std::string user = "admin-" + tenant;
+  LANDER_ASSIGN(const auto first, api::make_first_account(accounts, os::system_random(),
+                                                          os::system_files(), data, tenant, user));
+  LANDER_TRY(state->commit({{account_record(first, false)}, {}}, now));
+  return data + "/initial-" + user + "-password";
 }
 
 }  // namespace lander::hub

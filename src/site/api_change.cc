@@ -14,22 +14,6 @@ constexpr base::DurationUs kDefaultTraining = 14 * base::kDay;
 
 http::Response problem(const base::Error& error) { return http::Response::problem(error); }
 
-// A refused file: the whole text, and line by line for the console's editor.
-http::Response mistakes(const base::Error& error) {
-  Json lines = Json::array();
-  std::string_view rest = error.message();
-  while (!rest.empty()) {
-    const auto end = rest.find('\n');
-    lines.push_back(std::string(rest.substr(0, end)));
-    rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
-  }
-  auto response = api::reply(
-      422,
-      {{"status", 422}, {"code", "invalid"}, {"detail", error.message()}, {"mistakes", lines}});
-  response.content_type = "application/problem+json";
-  return response;
-}
-
 Json site(Server& server, Core& core) {
   const auto now = core.context().now();
   const auto alerts = core.alarms().book().alerts(true, now, SIZE_MAX);
@@ -192,7 +176,7 @@ http::Response apply(Core& core, const http::Request& request, const std::string
   auto applied =
       core.apply_yaml(base::as_text(request.body), file, author, parameter("dry_run") == "1");
   if (!applied.ok()) {
-    return applied.error().code() == base::Code::kInvalid ? mistakes(applied.error())
+    return applied.error().code() == base::Code::kInvalid ? api::mistakes(applied.error())
                                                           : problem(applied.error());
   }
   return api::reply(200, {{"revision", applied->revision}, {"changes", applied->changes}});

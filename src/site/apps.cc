@@ -83,21 +83,20 @@ void Apps::event(App& app, twin::AppEvent event) {
     os::log_error("app", "state is not durable",
                   {{"app", app.state.name}, {"error", committed.error().message()}});
   }
-  act(app, next.action);
+  act(app, next.action, next.digest);
 }
 
-void Apps::act(App& app, twin::AppDo action) {
+void Apps::act(App& app, twin::AppDo action, const std::string& digest) {
   switch (action) {
     case twin::AppDo::kNothing:
       return;
     case twin::AppDo::kFetch:
-      return fetch(app);
+      return fetch(app, digest);
     case twin::AppDo::kVerify:
-      return verify(app);
+      return verify(app, digest);
     case twin::AppDo::kStart:
-      return start(app, app.state.wanted);
     case twin::AppDo::kStartPrevious:
-      return start(app, app.state.previous.empty() ? app.state.running : app.state.previous);
+      return start(app, digest);
     case twin::AppDo::kStop:
       context_.shell.remove_pipeline(pipeline_id(app));
       alarms_.end_all(pipeline_id(app), "the app was removed");
@@ -105,8 +104,7 @@ void Apps::act(App& app, twin::AppDo action) {
   }
 }
 
-void Apps::fetch(App& app) {
-  const std::string digest = app.state.wanted;
+void Apps::fetch(App& app, const std::string& digest) {
   if (!sha256_name(digest)) {
     return event(
         app, {twin::AppEventKind::kRefused, digest, "the package's digest is not a SHA-256", 0});
@@ -116,8 +114,7 @@ void Apps::fetch(App& app) {
   arriving_.try_emplace(digest);
 }
 
-void Apps::verify(App& app) {
-  const std::string digest = app.state.wanted;
+void Apps::verify(App& app, const std::string& digest) {
   if (auto prepared = prepare(app, digest); !prepared.ok()) {
     os::log_warn("app", "package refused",
                  {{"app", app.state.name}, {"reason", prepared.error().message()}});
@@ -190,16 +187,13 @@ void Apps::start(App& app, const std::string& digest) {
 
 void Apps::rebind() {
   for (auto& [name, app] : apps_) {
+    if (app.state.refused) event(app, {twin::AppEventKind::kWant, app.wanted.digest, "", 0});
     const bool runs = app.state.state == twin::UpdateState::kRunning ||
-                      app.state.state == twin::UpdateState::kGate ||
-                      app.state.state == twin::UpdateState::kFailed;
+                      app.state.state == twin::UpdateState::kGate;
     if (!runs || app.state.running.empty()) continue;
     auto prepared = prepare(app, app.state.running);
-    if (!prepared.ok()) {
-      app.binding_error = prepared.error().message();
-      continue;
-    }
-    app.binding_error.clear();
+    app.binding_error = prepared.ok() ? "" : prepared.error().message();
+    if (!prepared.ok()) continue;
     app.running_version = prepared->manifest.version;
     context_.shell.install_pipeline(pipeline_id(app), prepared->pipeline, prepared->series);
   }
@@ -317,34 +311,20 @@ std::vector<twin::Component> Apps::components() const {
   for (const auto& [name, app] : apps_) {
     twin::Component c;
     c.id = "app/" + name;
-    c.desired =
-        app.state.wanted.empty() ? "" : app.wanted.version + " " + short_digest(app.state.wanted);
-    c.running = app.state.running.empty()
-                    ? ""
-                    : app.running_version + " " + short_digest(app.state.running);
+    if (!app.state.wanted.empty())
+      c.desired = twin::app_label(app.wanted.version, app.state.wanted);
+    if (!app.state.running.empty())
+      c.running = twin::app_label(app.running_version, app.state.running);
+    c.status = twin::status(app.state);
     c.reason = app.state.reason;
-    switch (app.state.state) {
-      case twin::UpdateState::kRunning:
-        c.status = app.state.running == app.state.wanted ? twin::Status::kApplied
-                                                         : twin::Status::kRolledBack;
-        break;
-      case twin::UpdateState::kFailed:
-        c.status = app.state.running.empty() ? twin::Status::kFailed : twin::Status::kRolledBack;
-        if (app.state.failed != app.state.wanted) c.status = twin::Status::kRefused;
-        break;
-      case twin::UpdateState::kFetching: {
-        const auto at = arriving_.find(app.state.wanted);
-        c.reason = at == arriving_.end() || at->second.total == 0
-                       ? "waiting for the package"
-                       : "fetching: " + std::to_string(at->second.held) + " of " +
-                             std::to_string(at->second.total) + " bytes";
-        break;
-      }
-      case twin::UpdateState::kGate:
-        c.reason = "health gate until " + base::to_rfc3339(app.state.gate_ends);
-        break;
-      default:
-        break;
+    if (app.state.state == twin::UpdateState::kFetching) {
+      const auto at = arriving_.find(app.state.wanted);
+      c.reason = at == arriving_.end() || at->second.total == 0
+                     ? "waiting for the package"
+                     : "fetching: " + std::to_string(at->second.held) + " of " +
+                           std::to_string(at->second.total) + " bytes";
+    } else if (app.state.state == twin::UpdateState::kGate) {
+      c.reason = "health gate until " + base::to_rfc3339(app.state.gate_ends);
     }
     if (!app.binding_error.empty()) {
       c.status = twin::Status::kFailed;

@@ -49,9 +49,9 @@ class Apps {
     std::uint64_t held = 0, total = 0;
   };
   void event(App& app, twin::AppEvent event);
-  void act(App& app, twin::AppDo action);
-  void fetch(App& app);
-  void verify(App& app);
+  void act(App& app, twin::AppDo action, const std::string& digest);
+  void fetch(App& app, const std::string& digest);
+  void verify(App& app, const std::string& digest);
   void start(App& app, const std::string& digest);
   struct Prepared {
     package::Manifest manifest;

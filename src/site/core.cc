@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "api/shapes.h"
 #include "base/cbor.h"
 #include "os/log.h"
 
@@ -117,7 +116,7 @@ base::Result<Core::Applied> Core::apply_yaml(std::string_view yaml, const std::s
   LANDER_ASSIGN(twin::Desired wanted, twin::parse_yaml(yaml, file, desired_));
   Applied out;
   for (const auto& action : twin::plan(desired_, wanted)) {
-    out.changes.push_back(api::describe(action));
+    out.changes.push_back(twin::to_text(action));
   }
   out.revision = desired_.revision;
   if (out.changes.empty() && desired_.revision > 0) return out;
@@ -157,11 +156,9 @@ void Core::run(const twin::Desired& before) {
   if (has({kStopSource, kStartSource, kDeclare, kRetire}))
     context_.shell.run_sources(desired_.sources, bound_);
   if (has({kSetWebhook})) context_.shell.set_webhook(desired_.webhook);
-  if (has({kDeclare, kRetire})) {
-    models_.install_watches();
-    if (!first) apps_.rebind();
-  }
+  if (has({kDeclare, kRetire})) models_.install_watches();
   apps_.want(desired_.apps);
+  if (!first && has({kDeclare, kRetire, kRebindApp})) apps_.rebind();
 }
 
 void Core::tick() {

@@ -134,8 +134,7 @@ base::Status Server::open_http() {
 
   // What `lander --at DATA` needs: only who may read this folder gets in.
   LANDER_ASSIGN(const auto certificate, crypto::read_certificate(tls.certificate_pem));
-  const std::string pass = gate_->with_accounts(
-      [&](access::Accounts& a) { return a.make_local_pass(core_->context().tenant); });
+  const std::string pass = gate_->accounts().make_local_pass(core_->context().tenant);
   const nlohmann::json door = {{"url", "https://127.0.0.1:" + std::to_string(http_->port())},
                                {"key_id", certificate.key_id},
                                {"token", pass},
@@ -149,21 +148,16 @@ base::Status Server::load_accounts() {
   for (const auto& record : records) {
     LANDER_ASSIGN(auto account, access::decode_account(record.body));
     account.tenant = core_->context().tenant;  // a site has one tenant: that of its enrolment
-    gate_->with_accounts([&](access::Accounts& a) { a.put(std::move(account)); });
+    gate_->accounts().put(std::move(account));
   }
   if (!records.empty()) return {};
-  LANDER_ASSIGN(auto first, gate_->with_accounts([&](access::Accounts& a) {
-    return api::make_first_account(a, os::system_random(), core_->context().tenant);
-  }));
+  LANDER_ASSIGN(const auto first,
+                api::make_first_account(gate_->accounts(), os::system_random(), os::system_files(),
+                                        options_.data, core_->context().tenant, "admin"));
   store::Batch batch;
-  batch.records.push_back(
-      {std::string(kAccountRecord), first.account.user, access::encode(first.account)});
-  if (auto committed = store_->commit(batch); !committed.ok()) return committed.error();
-  const std::string path = options_.data + "/initial-admin-password";
-  LANDER_TRY(os::system_files().write_durably(path, base::as_bytes(first.password + "\n"), 0600));
-  os::log_info("site", "made the account \"admin\"; change its password",
-               {{"password_file", path}});
-  return {};
+  batch.records.push_back({std::string(kAccountRecord), first.user, access::encode(first)});
+  auto committed = store_->commit(batch);
+  return committed.ok() ? base::Status() : base::Status(committed.error());
 }
 
 Server::~Server() {
