@@ -122,19 +122,24 @@ Status SqliteStore::load_extents() {
 Status SqliteStore::count_unflushed() {
   LANDER_ASSIGN(const std::int64_t flushed, meta(*writer_, "rolled_through"));
   LANDER_ASSIGN(Query rows,
-                writer_->query("SELECT b.id,b.data,c.monotonic,o.name,b.series FROM block b"
-                               " JOIN commits c ON c.id=b.commit_id JOIN boot o ON o.id=c.boot"
-                               " WHERE b.id>? ORDER BY b.id"));
+                writer_->query(
+                    "SELECT b.id,b.data,c.monotonic,o.name,b.series,b.t_first,b.t_last FROM block b"
+                    " JOIN commits c ON c.id=b.commit_id JOIN boot o ON o.id=c.boot"
+                    " WHERE b.id>? ORDER BY b.id"));
   rows->bind(1, flushed);
   for (;;) {
     LANDER_ASSIGN(const bool row, rows->step());
     if (!row) return {};
     Series* series = find(static_cast<SeriesKey>(rows->integer(4)));
+    if (series == nullptr) return Error(Code::kCorrupt, "a block of no series");
     auto stored = stored_block(*rows);
-    if (!stored.ok() || series == nullptr) {
-      os::log_error("store", "a block is left out of the rollups",
-                    {{"block", rows->integer(0)},
-                     {"error", stored.ok() ? "of no series" : stored.error().message()}});
+    if (!stored.ok()) {
+      os::log_error("store", "a block is left out of plots", {{"error", stored.error().message()}});
+      // Its times still count, so that a read of them meets it and tells.
+      const Stamp stamp{std::string(rows->text(3)), rows->integer(2)};
+      for (const base::TimeUs time : {rows->integer(5), rows->integer(6)}) {
+        merge(series->extents, {{place(*book_, stamp, time), time, time, 0}});
+      }
       continue;
     }
     count_block(*stored, *book_, series->open, series->extents);
