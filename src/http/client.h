@@ -43,9 +43,9 @@ class Client {
       std::string_view method, std::string_view target, base::ByteView body,
       std::string_view content_type,
       const std::vector<std::pair<std::string, std::string>>& headers = {}) = 0;
-  // Reads server-sent events until the visitor returns false or the server ends the stream (both ok).
-  // Errors as send()'s, and by status: 401 kUnauthenticated, 403 kDenied, 404 kNotFound, others
-  // kUnavailable. kTimeout when nothing, not even a comment, came for total_timeout.
+  // Reads server-sent events until the visitor returns false or the server ends the stream (both
+  // ok). Errors as send()'s, and by status: 401 kUnauthenticated, 403 kDenied, 404 kNotFound,
+  // others kUnavailable. kTimeout when nothing, not even a comment, came for total_timeout.
   virtual base::Status events(
       std::string_view target, const std::vector<std::pair<std::string, std::string>>& headers,
       const std::function<bool(std::string_view event, std::string_view data)>& visit) = 0;
