@@ -171,13 +171,14 @@ sensing::Location read_location(Yaml at) {
 
 sensing::Sensor read_sensor(Yaml at) {
   sensing::Sensor out;
-  for (auto [key, field] :
-       {std::pair{"name", &sensing::Sensor::name}, std::pair{"model", &sensing::Sensor::model},
-        std::pair{"serial", &sensing::Sensor::serial}}) {
+  const auto read = [&](const char* key, std::string sensing::Sensor::*field) {
     Yaml value = at.optional(key);
     out.*field = value.text();
     check_field(value, [&](Datastream& probe) { probe.sensor.*field = out.*field; });
-  }
+  };
+  read("name", &sensing::Sensor::name);
+  read("model", &sensing::Sensor::model);
+  read("serial", &sensing::Sensor::serial);
   return out;
 }
 
