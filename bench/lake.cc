@@ -9,8 +9,6 @@
 // Lake::series. Medians of 11.
 #include "lake/lake.h"
 
-#include <duckdb.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -21,6 +19,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/check.h"
+#include "lake/duck.h"
+#include "lake/rows.h"
 #include "os/clock.h"
 #include "os/proc.h"
 #include "os/process.h"
@@ -93,18 +93,28 @@ std::string day_sql(const std::string& table) {
          "GROUP BY datastream ORDER BY datastream";
 }
 
+sensing::Datastream declared(int s, int n) {
+  sensing::Datastream out;
+  out.id = out.name = datastream(n);
+  out.asset = "acme/" + site(s) + "/hall-1/line-2/pump-" + std::to_string(n / 10);
+  out.property = "pressure";
+  out.unit = "bar";
+  return out;
+}
+
+lake::Context context_of() {
+  lake::Context out;
+  for (int s = 0; s < kSites; ++s)
+    for (int n = 0; n < kDatastreams; ++n) out[{site(s), datastream(n), 1}] = declared(s, n);
+  return out;
+}
+
 void declare(lake::Lake& lake) {
   for (int s = 0; s < kSites; ++s) {
     std::vector<link::Item> items;
-    for (int n = 0; n < kDatastreams; ++n) {
-      sensing::Datastream d;
-      d.id = d.name = datastream(n);
-      d.asset = "acme/" + site(s) + "/hall-1/line-2/pump-" + std::to_string(n / 10);
-      d.property = "pressure";
-      d.unit = "bar";
+    for (int n = 0; n < kDatastreams; ++n)
       items.push_back({link::kLaneState, static_cast<std::uint64_t>(n + 1), "datastream", kStart,
-                       sensing::encode(d)});
-    }
+                       sensing::encode(declared(s, n))});
     LANDER_CHECK(lake.ingest({"acme", site(s), 1, kStart}, items).ok());
   }
 }
@@ -149,70 +159,42 @@ json bench_lake(const std::string& folder, std::int64_t hours) {
           {"rss_mb", os::own_memory().value().rss_bytes >> 20}};
 }
 
-void must(duckdb_connection connection, const std::string& sql) {
-  LANDER_CHECK(duckdb_query(connection, sql.c_str(), nullptr) == DuckDBSuccess);
-}
-
-struct Row {
-  int datastream;
-  base::TimeUs time;
-  double value;
-};
-
-void append(duckdb_connection connection, const std::string& site,
-            const std::vector<std::string>& names, const std::vector<Row>& rows) {
-  duckdb_appender to;
-  LANDER_CHECK(duckdb_appender_create(connection, nullptr, "observation", &to) == DuckDBSuccess);
-  for (const Row& row : rows) {
-    duckdb_append_varchar(to, site.c_str());
-    duckdb_append_varchar(to, names[static_cast<std::size_t>(row.datastream)].c_str());
-    duckdb_append_int64(to, 1);
-    duckdb_append_varchar(to, "acme/site/hall-1/line-2/pump");
-    duckdb_append_varchar(to, "pressure");
-    duckdb_append_varchar(to, "bar");
-    duckdb_append_timestamp(to, {row.time});
-    duckdb_append_int64(to, 1000);
-    duckdb_append_int64(to, 0);
-    duckdb_append_double(to, row.value);
-    duckdb_appender_end_row(to);
-  }
-  LANDER_CHECK(duckdb_appender_destroy(&to) == DuckDBSuccess);
-}
-
-// The rival: the same rows, one durable transaction for each bundle, in DuckDB's own file.
+// The rival: the same bodies, decoded by the same code, one durable transaction for each hour, into
+// DuckDB's own file.
 json bench_duckdb(const std::string& path, std::int64_t hours) {
-  duckdb_database database;
-  duckdb_connection connection;
-  LANDER_CHECK(duckdb_open(path.c_str(), &database) == DuckDBSuccess);
-  LANDER_CHECK(duckdb_connect(database, &connection) == DuckDBSuccess);
-  must(connection, "SET threads=1");
-  must(connection,
-       "CREATE TABLE observation(site VARCHAR, datastream VARCHAR, revision BIGINT, asset VARCHAR, "
-       "property "
-       "VARCHAR, unit VARCHAR, time TIMESTAMPTZ, time_error_us BIGINT, quality BIGINT, value "
-       "DOUBLE)");
-  std::vector<std::string> names;
-  for (int n = 0; n < kDatastreams; ++n) names.push_back(datastream(n));
+  const auto duck = lake::Duck::open(512).value();
+  const auto session = lake::Session::open(*duck).value();
+  const auto run = [&](const std::string& sql) { LANDER_CHECK(session->run(sql).ok()); };
+  run("ATTACH " + lake::sql_literal(path) + " AS rival");
+  run("CREATE TABLE rival.observation AS " + lake::empty_select(lake::Table::kObservation));
+  const lake::Context context = context_of();
   double insert = 0;
   std::uint64_t rows = 0;
-  for (std::int64_t h = 0; h < hours; ++h)
-    for (int s = 0; s < kSites; ++s) {
-      std::vector<Row> hour;
-      each_row({s, h}, [&](int n, base::TimeUs time, double value) {
-        hour.push_back({n, time, value});
-      });
-      insert += seconds([&] { append(connection, site(s), names, hour); });
-      rows += hour.size();
-    }
-  must(connection, "CHECKPOINT");
-  const double query = median_ms([&] { must(connection, day_sql("observation")); });
-  duckdb_disconnect(&connection);
-  duckdb_close(&database);
+  for (std::int64_t h = 0; h < hours; ++h) {
+    std::vector<base::Bytes> bodies;
+    for (int s = 0; s < kSites; ++s) bodies.push_back(blocks_of({s, h}).body);
+    insert += seconds([&] {
+      lake::Contents contents;
+      for (int s = 0; s < kSites; ++s)
+        for (auto& block : link::decode_blocks(bodies[s]).value())
+          contents.raw.push_back({site(s), std::move(block)});
+      const auto source = lake::observation_rows(contents.raw, context);
+      LANDER_CHECK(session
+                       ->run_with("INSERT INTO rival.observation SELECT * FROM {rows}",
+                                  lake::columns_of(lake::Table::kObservation), *source)
+                       .ok());
+      rows += source->extent().rows;
+    });
+  }
+  run("CHECKPOINT rival");
+  const auto query = [&] { LANDER_CHECK(session->query(day_sql("rival.observation")).ok()); };
+  const double day_ms = median_ms(query);
+  run("DETACH rival");
   const auto bytes = static_cast<double>(std::filesystem::file_size(path));
   return {{"rows", rows},
           {"insert_rows_per_s", std::round(static_cast<double>(rows) / insert)},
           {"file_bytes_per_row", std::round(bytes / static_cast<double>(rows) * 10) / 10},
-          {"sql_site_day_ms", std::round(query * 10) / 10}};
+          {"sql_site_day_ms", std::round(day_ms * 10) / 10}};
 }
 
 }  // namespace

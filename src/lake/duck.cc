@@ -257,23 +257,31 @@ base::Status Session::register_feed() {
   return {};
 }
 
-base::Status Session::write_parquet(const std::string& path, std::span<const Column> columns,
-                                    RowSource& source) {
+base::Status Session::run_with(const std::string& sql, std::span<const Column> columns,
+                               RowSource& source) {
   if (!feed_) LANDER_TRY(register_feed());
   feed_->columns = columns;
   feed_->source = &source;
   feed_->error.reset();
+  constexpr std::string_view kRows = "{rows}";
+  std::string whole = sql;
+  LANDER_CHECK(whole.find(kRows) != std::string::npos);
+  whole.replace(whole.find(kRows), kRows.size(), feed_->name + "()");
+  const base::Status status = run(whole);
+  feed_->source = nullptr;
+  if (feed_->error) return *feed_->error;
+  return status;
+}
+
+base::Status Session::write_parquet(const std::string& path, std::span<const Column> columns,
+                                    RowSource& source) {
   std::string ids;
   for (std::size_t i = 0; i < columns.size(); ++i)
     ids += (i ? ", " : "") + ('"' + std::string(columns[i].name) + "\": ") + std::to_string(i + 1);
-  ResultHolder holder;
-  const std::string sql = "COPY (SELECT * FROM " + feed_->name + "()) TO " + sql_literal(path) +
+  const std::string sql = "COPY (SELECT * FROM {rows}) TO " + sql_literal(path) +
                           " (FORMAT parquet, COMPRESSION zstd, FIELD_IDS {" + ids + "})";
-  const duckdb_state state = duckdb_query(connection_, sql.c_str(), &holder.result);
-  feed_->source = nullptr;
-  if (feed_->error) return feed_->error->context("writing " + path);
-  if (state != DuckDBSuccess) return error_of(&holder.result, "writing " + path);
-  return {};
+  const base::Status status = run_with(sql, columns, source);
+  return status.ok() ? status : status.error().context("writing " + path);
 }
 
 std::string sql_literal(std::string_view text) {

@@ -70,6 +70,8 @@ class Session {
   base::Status run(const std::string& sql);
   // Columns must be VARCHAR, INTEGER, BIGINT, DOUBLE, BOOLEAN or TIMESTAMP(TZ), else kUnsupported.
   base::Result<std::vector<std::vector<Value>>> query(const std::string& sql);
+  // Runs `sql` with "{rows}" standing for the source's rows.
+  base::Status run_with(const std::string& sql, std::span<const Column> columns, RowSource& source);
   // Replaces `path`; not synced. zstd, row groups of 122,880, in the order of the source.
   base::Status write_parquet(const std::string& path, std::span<const Column> columns,
                              RowSource& source);

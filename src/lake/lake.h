@@ -51,6 +51,9 @@ class Lake {
   struct Flushed {
     std::uint64_t rows = 0, files = 0, bytes = 0;
   };
+  // After an error nothing is lost: call it again. Rows are in the tables (and in SQL) after it;
+  // series() sees them before. An observation whose datastream is not declared yet waits for at
+  // most 5 flushes.
   virtual base::Result<Flushed> flush() = 0;
   virtual base::Result<std::uint64_t> waiting_rows() const = 0;
 
@@ -60,7 +63,7 @@ class Lake {
       std::string_view tenant, std::string_view site, std::string_view datastream,
       base::TimeUs from, base::TimeUs to, std::size_t buckets) = 0;
 
-  struct Stats {
+  struct Stats {  // since the journal's beginning
     std::uint64_t ingested = 0, duplicates = 0, parked = 0, files = 0, bytes = 0, rows = 0;
   };
   virtual Stats stats() const = 0;
@@ -80,7 +83,8 @@ struct SqlResult {
   // are texts; types that JSON lacks are DuckDB's text of them.
   std::string json;
 };
-// kInvalid with DuckDB's message and place for a wrong query; kTimeout; kExhausted for memory.
+// kInvalid with DuckDB's message and place for a wrong query; kDenied for anything but a query and
+// for what lies outside the folder; kTimeout; kExhausted for memory.
 base::Result<SqlResult> run_sql(const std::string& executable, const std::string& tenant_folder,
                                 std::string_view sql, const SqlLimits& limits);
 int sql_worker_main(const std::string& tenant_folder);  // the child's main(): stdin to stdout
