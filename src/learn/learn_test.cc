@@ -1,5 +1,7 @@
 #include "learn/learn.h"
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -7,7 +9,6 @@
 #include <random>
 #include <string>
 
-#include "gtest/gtest.h"
 #include "learn/limit.h"
 #include "model/t2q.h"
 

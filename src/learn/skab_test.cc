@@ -1,5 +1,7 @@
 // A real pump loop with real faults (SKAB 0.9): trained on each run's first 400 rows, scored on the
 // rest.
+#include <gtest/gtest.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -9,7 +11,6 @@
 #include <tuple>
 #include <vector>
 
-#include "gtest/gtest.h"
 #include "learn/learn.h"
 
 namespace lander::learn {

@@ -1,11 +1,12 @@
 #include "model/model.h"
 
+#include <gtest/gtest.h>
+
 #include <cmath>
 #include <limits>
 #include <random>
 
 #include "crypto/crypto.h"
-#include "gtest/gtest.h"
 #include "model/t2q.h"
 
 namespace lander::model {

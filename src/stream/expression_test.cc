@@ -1,11 +1,11 @@
 #include "stream/expression.h"
 
+#include <gtest/gtest.h>
+
 #include <cmath>
 #include <limits>
 #include <memory>
 #include <random>
-
-#include "gtest/gtest.h"
 
 namespace lander::stream {
 namespace {

@@ -1,5 +1,7 @@
 #include "stream/pipeline.h"
 
+#include <gtest/gtest.h>
+
 #include <cmath>
 #include <cstdlib>
 #include <limits>
@@ -7,7 +9,6 @@
 #include <string>
 #include <vector>
 
-#include "gtest/gtest.h"
 #include "model/t2q.h"
 
 namespace {
@@ -18,6 +19,10 @@ std::size_t allocations = 0;
   ++allocations;
   if (void* memory = std::malloc(size)) return memory;
   throw std::bad_alloc();
+}
+[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  ++allocations;
+  return std::malloc(size);
 }
 [[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
 [[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }

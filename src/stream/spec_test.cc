@@ -1,7 +1,8 @@
+#include <gtest/gtest.h>
+
 #include <string>
 #include <vector>
 
-#include "gtest/gtest.h"
 #include "stream/pipeline.h"
 
 namespace lander::stream {

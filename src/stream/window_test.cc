@@ -1,10 +1,10 @@
 #include "stream/window.h"
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <cmath>
 #include <random>
-
-#include "gtest/gtest.h"
 
 namespace lander::stream {
 namespace {
