@@ -145,7 +145,9 @@ Result<std::vector<Bucket>> SqliteStore::downsample(SeriesKey key, TimeUs from, 
   std::vector<Bucket> out;
   for (std::size_t i = 0; i < buckets; ++i) {
     if (summaries[i].count + summaries[i].others == 0) continue;
-    out.push_back({plus(grid.start, static_cast<DurationUs>(i) * grid.span), summaries[i]});
+    const auto from_start = static_cast<std::uint64_t>(i) * static_cast<std::uint64_t>(grid.span);
+    out.push_back(
+        {static_cast<TimeUs>(static_cast<std::uint64_t>(grid.start) + from_start), summaries[i]});
   }
   return out;
 }
