@@ -390,6 +390,11 @@ base::Result<Core::Applied> Core::apply_yaml(const access::Scope& scope, const s
                                              bool dry_run) {
   LANDER_TRY(scope.allows(access::Right::kOperate));
   LANDER_ASSIGN(Site * site, mutable_site(scope, name));
+  LANDER_ASSIGN(const std::string meant, twin::site_of_yaml(yaml, file));
+  if (!meant.empty() && meant != name) {
+    return base::Error(base::Code::kConflict,
+                       file + " is for site \"" + meant + "\", this is \"" + name + "\"");
+  }
   LANDER_ASSIGN(twin::Desired wanted, twin::parse_yaml(yaml, file, site->desired));
   Applied out;
   for (const auto& action : twin::plan(site->desired, wanted))
@@ -413,20 +418,17 @@ base::Result<alert::Alert> Core::alert_event(const access::Scope& scope, const s
   LANDER_ASSIGN(Site * site, mutable_site(scope, name));
   if (!site->alerts.find(event.alert))
     return base::Error(base::Code::kNotFound, "no alert \"" + event.alert + "\" at this site");
-  alert::Book trial = site->alerts;  // the rules are checked before anything is written
-  LANDER_ASSIGN(const bool fresh, trial.apply(event));
-  if (fresh) {
-    const base::Bytes body = alert::encode(event);
-    Batch batch;
-    batch.records.push_back({scope.tenant, std::string(kAlertEventRecord), name, event.id, body});
-    batch.items.push_back({site->key, link::kLaneAlert, "alert-event", body});
-    LANDER_TRY(commit(batch));
-    site->alerts = std::move(trial);
-    const link::Item item{link::kLaneAlert, site->last_item[link::kLaneAlert], "alert-event", now(),
-                          body};
-    LANDER_TRY(context_.lake.ingest({scope.tenant, name, context_.state.epoch(), now()}, {item}));
-    context_.alerted(site->key, event, *site->alerts.find(event.alert));
-  }
+  LANDER_TRY(alert::validate(event));  // before anything is written
+  const base::Bytes body = alert::encode(event);
+  Batch batch;
+  batch.records.push_back({scope.tenant, std::string(kAlertEventRecord), name, event.id, body});
+  batch.items.push_back({site->key, link::kLaneAlert, "alert-event", body});
+  LANDER_TRY(commit(batch));
+  LANDER_TRY(site->alerts.apply(event));
+  const link::Item item{link::kLaneAlert, site->last_item[link::kLaneAlert], "alert-event", now(),
+                        body};
+  LANDER_TRY(context_.lake.ingest({scope.tenant, name, context_.state.epoch(), now()}, {item}));
+  context_.alerted(site->key, event, *site->alerts.find(event.alert));
   return *site->alerts.find(event.alert);
 }
 

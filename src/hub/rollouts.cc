@@ -86,6 +86,7 @@ base::Result<const fleet::Rollout*> Core::start_rollout(
   rollout.created = now();
   rollout.phases = std::move(phases);
   rollout.max_failed = max_failed;
+  LANDER_TRY(fleet::valid(rollout));
   const std::string id = rollout.id;
   LANDER_TRY(assign(*tenant, fleet::start(std::move(rollout))));
   return &tenant->rollouts.at(id);
@@ -148,10 +149,7 @@ base::Result<const fleet::Rollout*> Core::cancel_rollout(const access::Scope& sc
     return base::Error(base::Code::kConflict,
                        "the rollout is over: " + std::string(fleet::to_string(at->second.state)));
   }
-  fleet::RolloutStep step{at->second, {}};
-  step.rollout.state = fleet::Rollout::State::kCancelled;
-  step.rollout.reason = "cancelled by " + scope.user;
-  LANDER_TRY(assign(*tenant, step));
+  LANDER_TRY(assign(*tenant, {fleet::cancel(at->second, "cancelled by " + scope.user), {}}));
   return &tenant->rollouts.at(id);
 }
 

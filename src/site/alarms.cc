@@ -78,7 +78,8 @@ void Alarms::signal(const std::string& pipeline, const stream::Signal& signal,
     if (active) return;
     alert::Event event;
     event.id = context_.random.uuid7(now);
-    event.alert = context_.random.uuid7(now);
+    // A shelved or unseen alarm whose cause comes back is the same alarm, not a second one.
+    event.alert = book_.current(rule, signal.info.asset, now).value_or(context_.random.uuid7(now));
     event.kind = alert::EventKind::kRaise;
     event.time = now;
     event.actor = "site";
@@ -152,16 +153,13 @@ base::Result<alert::Alert> Alarms::command(const alert::Event& event) {
   if (!book_.find(event.alert)) {
     return base::Error(base::Code::kNotFound, "no alert \"" + event.alert + "\" at this site");
   }
-  alert::Book trial = book_;  // the rules are checked before anything is written
-  LANDER_ASSIGN(const bool fresh, trial.apply(event));
-  if (fresh) {
-    const base::Bytes body = alert::encode(event);
-    store::Batch batch;
-    batch.records.push_back({std::string(kAlertEventRecord), key_of(event), body});
-    batch.items.push_back({link::kLaneAlert, "alert-event", body});
-    LANDER_TRY(context_.store.commit(batch));
-    accepted(event);
-  }
+  LANDER_TRY(alert::validate(event));  // before anything is written
+  const base::Bytes body = alert::encode(event);
+  store::Batch batch;
+  batch.records.push_back({std::string(kAlertEventRecord), key_of(event), body});
+  batch.items.push_back({link::kLaneAlert, "alert-event", body});
+  LANDER_TRY(context_.store.commit(batch));
+  accepted(event);
   return *book_.find(event.alert);
 }
 

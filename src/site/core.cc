@@ -113,6 +113,11 @@ base::Status Core::declare_all() {
 
 base::Result<Core::Applied> Core::apply_yaml(std::string_view yaml, const std::string& file,
                                              const std::string& author, bool dry_run) {
+  LANDER_ASSIGN(const std::string meant, twin::site_of_yaml(yaml, file));
+  if (!meant.empty() && meant != context_.site) {
+    return base::Error(base::Code::kConflict,
+                       file + " is for site \"" + meant + "\", this is \"" + context_.site + "\"");
+  }
   LANDER_ASSIGN(twin::Desired wanted, twin::parse_yaml(yaml, file, desired_));
   Applied out;
   for (const auto& action : twin::plan(desired_, wanted)) {

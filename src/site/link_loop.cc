@@ -70,7 +70,7 @@ std::optional<base::DurationUs> Server::contact(carrier::Carrier& carrier, bool&
 }
 
 void Server::link_loop() {
-  std::unique_ptr<carrier::Carrier> carrier;
+  std::shared_ptr<carrier::Carrier> carrier;
   base::DurationUs next_heartbeat = 0;
   base::DurationUs wait = 0;
   while (!stopping_) {
@@ -118,6 +118,8 @@ void Server::link_loop() {
         carrier.reset();
         continue;
       }
+      const std::lock_guard link_lock(link_mutex_);
+      carrier_ = carrier;
     }
     const base::DurationUs now = clock_.monotonic_us();
     bool waiting = false;

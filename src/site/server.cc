@@ -163,6 +163,10 @@ base::Status Server::load_accounts() {
 Server::~Server() {
   stopping_ = true;
   link_wake_.notify_all();
+  {
+    const std::lock_guard lock(link_mutex_);
+    if (carrier_) carrier_->cancel();
+  }
   drivers_.stop();
   if (link_thread_.joinable()) link_thread_.join();
   http_.reset();

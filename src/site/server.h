@@ -128,6 +128,7 @@ class Server : public Shell {
   std::mutex link_mutex_;
   std::condition_variable link_wake_;
   bool link_due_ = false;
+  std::shared_ptr<carrier::Carrier> carrier_;  // under link_mutex_: to cancel what it waits for
   std::thread link_thread_;
 };
 
