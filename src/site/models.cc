@@ -22,8 +22,10 @@ constexpr base::DurationUs kFaultMargin = base::kMinute;
 std::map<std::string, std::pair<sensing::SeriesKey, sensing::Datastream>> newest(
     const store::Store& store) {
   std::map<std::string, std::pair<sensing::SeriesKey, sensing::Datastream>> out;
-  for (auto& [key, datastream] : store.datastreams())
-    out[datastream.id] = {key, std::move(datastream)};
+  for (auto& [key, datastream] : store.datastreams()) {
+    auto& entry = out[datastream.id];  // first: the right side would be moved from by then
+    entry = {key, std::move(datastream)};
+  }
   return out;
 }
 
