@@ -12,7 +12,7 @@
 
 namespace lander::stream {
 
-// Six significant digits at most, no trailing zeros: "8.2", "1013.25".
+// That many significant digits at most, no trailing zeros: "8.2", "1013"; "?" when not finite.
 std::string shown(double value, int significant = 4);
 
 class Message {

@@ -277,8 +277,8 @@ bool plausible_time(base::TimeUs time) {
   return time > -kMost && time < kMost;
 }
 
-base::Result<std::unique_ptr<Pipeline>> Pipeline::make(std::shared_ptr<const Spec> spec,
-                                                       std::map<std::string, BoundPort> ports) {
+base::Result<std::unique_ptr<Pipeline>> Pipeline::make(
+    const std::shared_ptr<const Spec>& spec, const std::map<std::string, BoundPort>& ports) {
   auto parsed = std::dynamic_pointer_cast<const ParsedSpec>(spec);
   LANDER_CHECK(parsed);
   std::vector<Input> inputs;
