@@ -70,7 +70,7 @@ class MqttReader {
 struct MqttConnect {
   std::string client_id, username, password;
   std::uint16_t keep_alive_s = 30;
-  std::uint16_t receive_maximum = 2000;  // QoS 1 messages that may wait for our acknowledgement
+  std::uint16_t receive_maximum = 8000;  // QoS 1 messages that may wait for our acknowledgement
   std::uint32_t session_expiry_s = 0;    // how long the broker keeps our session without us
 };
 

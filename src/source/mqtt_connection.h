@@ -74,6 +74,7 @@ class MqttConnection {
   base::Status keep_alive();
   base::Status leave();
   void wait();
+  bool listens() const;  // false: no message is taken until the sink or the disk has caught up
   bool is_durable(std::uint64_t batch) const;
 
   const MqttPlan& plan_;

@@ -94,7 +94,13 @@ TcpStream::~TcpStream() {
 
 Result<std::size_t> TcpStream::read(std::span<std::uint8_t> into) {
   const auto count = ::recv(fd_, into.data(), into.size(), 0);
-  if (count > 0) return static_cast<std::size_t>(count);
+  if (count > 0) {
+    // A broker with Nagle's algorithm holds its next small message until our TCP acknowledges the
+    // last, which the kernel by default delays by up to 40 ms. The flag does not stick.
+    const int on = 1;
+    ::setsockopt(fd_, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+    return static_cast<std::size_t>(count);
+  }
   if (count == 0) return Error(Code::kUnavailable, "the peer closed the connection");
   if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return std::size_t{0};
   return Error(Code::kUnavailable, "read: " + system_text(errno));
