@@ -71,8 +71,8 @@ struct Health {
 class Pipeline {
  public:
   // kInvalid: a port's unit does not convert; kNotFound: a port is not bound.
-  static base::Result<std::unique_ptr<Pipeline>> make(std::shared_ptr<const Spec> spec,
-                                                      std::map<std::string, BoundPort> ports);
+  static base::Result<std::unique_ptr<Pipeline>> make(
+      const std::shared_ptr<const Spec>& spec, const std::map<std::string, BoundPort>& ports);
   virtual ~Pipeline() = default;
   using Sink = std::function<void(const Signal&)>;
   // Observations of other series are ignored. `now`: UTC by the site's clock. An observation older
