@@ -13,8 +13,4 @@ void serve_changes(Server& server, api::Gate& gate);  // twin, desired, models, 
 // Routes name a site; this one knows only itself. 404 for any other name.
 base::Status is_this_site(const Server& server, const http::Request& request);
 
-// The newest revision of every datastream that is in force, by id.
-std::vector<std::pair<sensing::SeriesKey, sensing::Datastream>> newest_datastreams(
-    const store::Store& store);
-
 }  // namespace lander::site

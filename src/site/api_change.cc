@@ -3,6 +3,7 @@
 #include "api/shapes.h"
 #include "os/proc.h"
 #include "site/api.h"
+#include "site/newest.h"
 
 namespace lander::site {
 namespace {
@@ -65,9 +66,23 @@ Json models(Core& core) {
   return out;
 }
 
+// Frames shorter than this say the same thing twice; longer ones average a fault away.
+constexpr base::DurationUs kLeastFrame = 100 * base::kMillisecond, kMostFrame = base::kMinute;
+
+base::Result<base::DurationUs> frame_interval(const std::string& text) {
+  if (text.empty()) return base::kSecond;
+  auto interval = base::parse_duration(text);
+  if (!interval.ok()) return interval.error().context("interval");
+  if (*interval < kLeastFrame || *interval > kMostFrame) {
+    return base::Error(base::Code::kInvalid, "\"interval\" must lie between 100ms and 1m");
+  }
+  return interval;
+}
+
 struct Wanted {
   std::string asset, method;
   base::TimeUs from = 0, to = 0;
+  base::DurationUs interval = base::kSecond;
 };
 
 base::Result<Wanted> parse_training(const http::Request& request, base::TimeUs now) {
@@ -75,6 +90,8 @@ base::Result<Wanted> parse_training(const http::Request& request, base::TimeUs n
   Wanted out;
   LANDER_ASSIGN(out.asset, api::text(body, "asset"));
   LANDER_ASSIGN(out.method, api::text_or(body, "method", "t2q"));
+  LANDER_ASSIGN(const std::string interval, api::text_or(body, "interval", ""));
+  LANDER_ASSIGN(out.interval, frame_interval(interval));
   LANDER_ASSIGN(const std::string last, api::text_or(body, "last", ""));
   LANDER_ASSIGN(const std::string from, api::text_or(body, "from", ""));
   LANDER_ASSIGN(const std::string to, api::text_or(body, "to", ""));
@@ -99,7 +116,8 @@ base::Result<Wanted> parse_training(const http::Request& request, base::TimeUs n
 http::Response train(Server& server, const Wanted& wanted,
                      const std::vector<std::pair<base::TimeUs, base::TimeUs>>& faulty,
                      const std::string& parent, const std::string& trained_by) {
-  auto frames = Models::frames(server.store(), wanted.asset, wanted.from, wanted.to, faulty);
+  auto frames =
+      Models::frames(server.store(), wanted.asset, wanted.from, wanted.to, wanted.interval, faulty);
   if (!frames.ok()) return problem(frames.error());
   const auto readiness = learn::assess(*frames);
   if (!readiness.ready) {
@@ -148,7 +166,8 @@ Json link(Server& server) {
 
 base::Result<Json> audit(Server& server, const std::map<std::string, Uplink::Sent>& sent) {
   Json out = Json::array();
-  for (const auto& [key, d] : newest_datastreams(server.store())) {
+  for (const auto& [id, entry] : newest_datastreams(server.store())) {
+    const auto& d = entry.second;
     std::int64_t stored = 0;
     for (const auto revision : server.store().keys(d.id)) {
       LANDER_ASSIGN(
@@ -265,11 +284,14 @@ void serve_changes(Server& server, api::Gate& gate) {
           return responder.reply(problem(ours.error()));
         auto range = api::range(request, server.store().utc_now().time, kDefaultTraining);
         if (!range.ok()) return responder.reply(problem(range.error()));
-        server.then_read(std::move(responder), [&server, range = *range,
+        auto interval = frame_interval(request.query["interval"]);
+        if (!interval.ok()) return responder.reply(problem(interval.error()));
+        server.then_read(std::move(responder), [&server, range = *range, interval = *interval,
                                                 asset = request.query["asset"]](Core& core) {
-          return [&server, range, asset,
+          return [&server, range, interval, asset,
                   faulty = core.models().faulty(asset, core.context().now())]() -> http::Response {
-            auto frames = Models::frames(server.store(), asset, range.from, range.to, faulty);
+            auto frames =
+                Models::frames(server.store(), asset, range.from, range.to, interval, faulty);
             if (!frames.ok()) return problem(frames.error());
             return api::reply(200, api::readiness(learn::assess(*frames)));
           };

@@ -4,6 +4,7 @@
 
 #include "api/shapes.h"
 #include "site/api.h"
+#include "site/newest.h"
 
 namespace lander::site {
 namespace {
@@ -35,8 +36,8 @@ Json with_latest(const store::Store& store, sensing::SeriesKey key,
 
 http::Response datastreams(const store::Store& store) {
   Json list = Json::array();
-  for (const auto& [key, datastream] : newest_datastreams(store))
-    list.push_back(with_latest(store, key, datastream));
+  for (const auto& [id, entry] : newest_datastreams(store))
+    list.push_back(with_latest(store, entry.first, entry.second));
   return api::reply(200, list);
 }
 
@@ -111,8 +112,10 @@ base::Result<Json> chart(const store::Store& store, const http::Request& request
 
 Json candidates(const Drivers& drivers, const store::Store& store) {
   std::map<std::string, std::string> declared;  // source + address -> datastream
-  for (const auto& [key, d] : newest_datastreams(store))
-    declared[d.binding.source + "\n" + d.binding.address] = d.id;
+  for (const auto& [id, entry] : newest_datastreams(store)) {
+    const auto& binding = entry.second.binding;
+    declared[binding.source + "\n" + binding.address] = id;
+  }
   Json list = Json::array();
   for (const auto& c : drivers.candidates()) {
     const auto at = declared.find(c.source + "\n" + c.address);
@@ -138,15 +141,6 @@ base::Status is_this_site(const Server& server, const http::Request& request) {
                        "no site \"" + at->second + "\" here: this is \"" + server.name() + "\"");
   }
   return {};
-}
-
-std::vector<std::pair<sensing::SeriesKey, sensing::Datastream>> newest_datastreams(
-    const store::Store& store) {
-  std::map<std::string, std::pair<sensing::SeriesKey, sensing::Datastream>> newest;
-  for (auto& entry : store.datastreams()) newest[entry.second.id] = std::move(entry);
-  std::vector<std::pair<sensing::SeriesKey, sensing::Datastream>> out;
-  for (auto& [id, entry] : newest) out.push_back(std::move(entry));
-  return out;
 }
 
 void serve_reads(Server& server, api::Gate& gate) {

@@ -5,6 +5,7 @@
 
 #include "crypto/crypto.h"
 #include "os/log.h"
+#include "site/newest.h"
 
 namespace lander::site {
 namespace {
@@ -141,9 +142,7 @@ base::Result<Apps::Prepared> Apps::prepare(const App& app, const std::string& di
   for (auto& file : package.files) files[file.name] = std::move(file.bytes);
   LANDER_ASSIGN(const auto spec, stream::Spec::parse(std::move(yaml), files));
 
-  std::map<std::string, std::pair<sensing::SeriesKey, sensing::Datastream>> current;
-  for (auto& [key, datastream] : context_.store.datastreams())
-    current[datastream.id] = {key, std::move(datastream)};
+  const auto current = newest_datastreams(context_.store);
   std::vector<sensing::Datastream> datastreams;
   for (const auto& [id, entry] : current) datastreams.push_back(entry.second);
   LANDER_ASSIGN(const auto bindings,
@@ -245,9 +244,9 @@ std::vector<link::Want> Apps::wants() const {
   return out;
 }
 
-base::Result<store::Record> Apps::piece(const link::BlobPiece& piece) const {
+base::Result<store::Record> Apps::piece(const link::BlobPiece& piece, std::uint64_t before) const {
   const auto at = arriving_.find(piece.digest);
-  const std::uint64_t held = at == arriving_.end() ? 0 : at->second.held;
+  const std::uint64_t held = (at == arriving_.end() ? 0 : at->second.held) + before;
   const auto wanted = wants();
   if (std::none_of(wanted.begin(), wanted.end(),
                    [&](const link::Want& w) { return w.digest == piece.digest; })) {

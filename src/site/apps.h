@@ -32,7 +32,8 @@ class Apps {
 
   // Pieces that are to be asked for. A piece that came: the record to commit, then accepted().
   std::vector<link::Want> wants() const;
-  base::Result<store::Record> piece(const link::BlobPiece& piece) const;
+  // `before`: bytes of this blob that came earlier in the same bundle and are not accepted() yet.
+  base::Result<store::Record> piece(const link::BlobPiece& piece, std::uint64_t before) const;
   void accepted(const link::BlobPiece& piece);
 
   std::vector<twin::Component> components() const;

@@ -61,6 +61,7 @@ inline constexpr std::string_view kReceiverRecord = "receiver";       // key: "h
 inline constexpr std::string_view kTrustRecord = "trust";             // key: "document"
 inline constexpr std::string_view kBlobRecord = "blob-piece";  // key: digest/offset, 16 digits
 inline constexpr std::string_view kMarkRecord = "mark";        // key: "summaries"
+inline constexpr std::string_view kToldRecord = "told";        // key: datastream
 inline constexpr std::string_view kSentRecord = "sent";        // key: datastream
 inline constexpr std::string_view kAccountRecord = "account";  // key: user
 

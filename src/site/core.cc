@@ -8,8 +8,11 @@
 namespace lander::site {
 namespace {
 
+// What an observation takes in a block at most: time, quality, value.
+constexpr std::size_t kObservationBytes = 24;
 // A minute's summary is made when its late data had this long to arrive.
 constexpr base::DurationUs kSummaryDelay = 5 * base::kSecond;
+constexpr base::DurationUs kDeclareAgain = 10 * base::kSecond;
 constexpr std::size_t kSummaryMinutes = 60;  // a tick, so that a backlog is caught up in steps
 // Before this no clock of ours can be right: Lander did not exist.
 constexpr base::TimeUs kEarliestPlausible = 1'767'225'600 * base::kSecond;  // 2026-01-01
@@ -60,7 +63,7 @@ base::Status Core::load(std::optional<Identity> identity) {
     uplink_.emplace(context_, alarms_, apps_, std::move(*identity));
     LANDER_TRY(uplink_->load());
   }
-  LANDER_TRY(declare_all());
+  declare_all();
   run(twin::Desired{});
   return {};
 }
@@ -75,11 +78,18 @@ base::Status Core::enrol(Identity identity) {
   return uplink_->load();
 }
 
-base::Result<store::Committed> Core::commit(const std::vector<sensing::Observation>& observations) {
+base::Result<std::size_t> Core::commit(std::span<const sensing::Observation> observations) {
   store::Batch batch;
-  batch.observations = observations;
+  std::size_t bytes = 0;
+  for (const auto& observation : observations) {
+    const auto* text = std::get_if<std::string>(&observation.value);
+    bytes += kObservationBytes + (text ? text->size() : 0);
+    if (bytes > link::kMaxItemBytes / 2 && !batch.observations.empty()) break;
+    batch.observations.push_back(observation);
+  }
   batch.raw_lane = link::kLaneBulk;
-  return context_.store.commit(batch);
+  LANDER_TRY(context_.store.commit(batch));
+  return batch.observations.size();
 }
 
 void Core::signal(const std::string& pipeline, const stream::Signal& signal,
@@ -88,27 +98,35 @@ void Core::signal(const std::string& pipeline, const stream::Signal& signal,
   alarms_.signal(pipeline, signal, uncommitted);
 }
 
-base::Status Core::declare_all() {
+base::Status Core::declare(const sensing::Datastream& wanted) {
+  LANDER_ASSIGN(const auto key, context_.store.declare(wanted));
+  const auto declared = context_.store.datastream(key);
+  LANDER_CHECK(declared.has_value());
+  // The hub's tables need the context of every revision, and its policy, before the first
+  // observation.
+  const base::Bytes body = sensing::encode(*declared);
+  LANDER_ASSIGN(const auto told, context_.store.record(kToldRecord, wanted.id));
+  if (!told || *told != body) {
+    store::Batch batch;
+    batch.records.push_back({std::string(kToldRecord), wanted.id, body});
+    batch.items.push_back({link::kLaneState, "datastream", body});
+    LANDER_TRY(context_.store.commit(batch));
+  }
+  bound_.push_back({key, *declared});
+  return {};
+}
+
+void Core::declare_all() {
   bound_.clear();
   declare_errors_.clear();
   for (const auto& datastream : desired_.datastreams) {
-    const auto known = context_.store.keys(datastream.id);
-    auto key = context_.store.declare(datastream);
-    if (!key.ok()) {
-      declare_errors_[datastream.id] = key.error().message();
-      continue;
-    }
-    const auto declared = context_.store.datastream(*key);
-    LANDER_CHECK(declared.has_value());
-    bound_.push_back({*key, *declared});
-    // The hub's tables need the context of every revision before its first observation.
-    if (std::find(known.begin(), known.end(), *key) == known.end()) {
-      store::Batch batch;
-      batch.items.push_back({link::kLaneState, "datastream", sensing::encode(*declared)});
-      if (auto committed = context_.store.commit(batch); !committed.ok()) return committed.error();
+    if (auto declared = declare(datastream); !declared.ok()) {
+      os::log_warn("twin", "datastream is not declared, will try again",
+                   {{"datastream", datastream.id}, {"error", declared.error().message()}});
+      declare_errors_[datastream.id] = declared.error().message();
     }
   }
-  return {};
+  next_declare_ = context_.clock.monotonic_us() + kDeclareAgain;
 }
 
 base::Result<Core::Applied> Core::apply_yaml(std::string_view yaml, const std::string& file,
@@ -143,7 +161,7 @@ base::Status Core::adopt(twin::Desired desired) {
   desired_ = std::move(desired);
   os::log_info("twin", "new desired revision",
                {{"revision", desired_.revision}, {"author", desired_.author}});
-  LANDER_TRY(declare_all());
+  declare_all();
   run(before);
   report_changes();
   return {};
@@ -170,6 +188,10 @@ void Core::tick() {
   const base::TimeUs now = context_.now();
   alarms_.tick(now);
   apps_.tick();
+  if (!declare_errors_.empty() && context_.clock.monotonic_us() >= next_declare_) {
+    declare_all();
+    context_.shell.run_sources(desired_.sources, bound_);
+  }
   if (uplink_) send_summaries(now);
   report_changes();
 }

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,8 +24,9 @@ class Core {
   static base::Result<std::unique_ptr<Core>> open(Context context,
                                                   std::optional<Identity> identity);
 
-  // Observations that the pipelines have seen already. When it failed nothing of it is stored.
-  base::Result<store::Committed> commit(const std::vector<sensing::Observation>& observations);
+  // Observations that the pipelines have seen already: the first of them, as many as fit into one
+  // item of the link; returns how many. When it failed nothing is stored.
+  base::Result<std::size_t> commit(std::span<const sensing::Observation> observations);
   void signal(const std::string& pipeline, const stream::Signal& signal,
               const std::vector<sensing::Observation>& uncommitted);
   // About once a second: gates, summaries, what to report.
@@ -62,7 +64,8 @@ class Core {
   base::Status load(std::optional<Identity> identity);
   base::Status adopt(twin::Desired desired);
   void run(const twin::Desired& before);
-  base::Status declare_all();
+  base::Status declare(const sensing::Datastream& wanted);
+  void declare_all();
   void report_changes();
   void send_summaries(base::TimeUs now);
 
@@ -74,8 +77,9 @@ class Core {
   twin::Desired desired_;
   std::vector<source::Bound> bound_;
   std::map<std::string, std::string> declare_errors_;  // datastream -> reason
-  std::map<std::string, twin::Component> since_;       // what was reported last, for `since`
-  base::Bytes reported_;                               // without times: to see a change
+  base::DurationUs next_declare_ = 0;
+  std::map<std::string, twin::Component> since_;  // what was reported last, for `since`
+  base::Bytes reported_;                          // without times: to see a change
   base::TimeUs summaries_through_ = 0;
 };
 

@@ -8,6 +8,7 @@
 #include "link/link.h"
 #include "os/log.h"
 #include "sensing/unit.h"
+#include "site/newest.h"
 
 namespace lander::site {
 namespace {
@@ -16,18 +17,6 @@ constexpr std::size_t kMaxRows = 200'000;  // two days at 1 Hz; 32 inputs of it 
 constexpr std::size_t kMaxInputs = 32;
 // What led up to an alarm and what followed it is not healthy either.
 constexpr base::DurationUs kFaultMargin = base::kMinute;
-
-// Current revisions, in the order of their ids: the frame's order must not depend on declaration
-// order.
-std::map<std::string, std::pair<sensing::SeriesKey, sensing::Datastream>> newest(
-    const store::Store& store) {
-  std::map<std::string, std::pair<sensing::SeriesKey, sensing::Datastream>> out;
-  for (auto& [key, datastream] : store.datastreams()) {
-    auto& entry = out[datastream.id];  // first: the right side would be moved from by then
-    entry = {key, std::move(datastream)};
-  }
-  return out;
-}
 
 bool belongs(const std::string& asset, const std::string& of) {
   return asset == of ||
@@ -83,10 +72,11 @@ std::optional<model::Model> Models::model(const std::string& digest) const {
 
 base::Result<learn::Frames> Models::frames(
     const store::Store& store, const std::string& asset, base::TimeUs from, base::TimeUs to,
-    const std::vector<std::pair<base::TimeUs, base::TimeUs>>& faulty) {
+    base::DurationUs interval, const std::vector<std::pair<base::TimeUs, base::TimeUs>>& faulty) {
   learn::Frames out;
+  out.interval = interval;
   std::vector<sensing::SeriesKey> keys;
-  for (const auto& [id, entry] : newest(store)) {
+  for (const auto& [id, entry] : newest_datastreams(store)) {
     const auto& [key, d] = entry;
     if (!belongs(d.asset, asset)) continue;
     if (d.kind != sensing::Kind::kNumber && d.kind != sensing::Kind::kInteger) continue;

@@ -30,11 +30,11 @@ class Models {
   // (Re)installs the watches of all assets: after load, and whenever series change.
   void install_watches();
 
-  // What training would see: the asset's number datastreams over [from, to), one frame a second,
-  // without what alarms marked as faulty. Reads the store; slow.
+  // What training would see: the asset's number datastreams over [from, to), one frame an
+  // interval, without what alarms marked as faulty. Reads the store; slow.
   static base::Result<learn::Frames> frames(
       const store::Store& store, const std::string& asset, base::TimeUs from, base::TimeUs to,
-      const std::vector<std::pair<base::TimeUs, base::TimeUs>>& faulty);
+      base::DurationUs interval, const std::vector<std::pair<base::TimeUs, base::TimeUs>>& faulty);
   // Intervals in which an alarm of this asset was active.
   std::vector<std::pair<base::TimeUs, base::TimeUs>> faulty(const std::string& asset,
                                                             base::TimeUs now) const;

@@ -129,7 +129,11 @@ base::Status Uplink::effect(const link::Item& item, const twin::Desired& in_forc
     effects.out.trust.push_back(std::move(document));
   } else if (item.type == "blob") {
     LANDER_ASSIGN(link::BlobPiece piece, link::decode_blob(item.body));
-    LANDER_ASSIGN(auto record, apps_.piece(piece));
+    std::uint64_t before = 0;
+    for (const auto& earlier : effects.pieces) {
+      if (earlier.digest == piece.digest) before += earlier.bytes.size();
+    }
+    LANDER_ASSIGN(auto record, apps_.piece(piece, before));
     effects.batch.records.push_back(std::move(record));
     effects.pieces.push_back(std::move(piece));
   } else {
