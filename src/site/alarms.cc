@@ -127,7 +127,10 @@ void Alarms::write_waiting() {
   for (const Waiting& waiting : waiting_) {
     const base::Bytes body = alert::encode(waiting.event);
     batch.records.push_back({std::string(kAlertEventRecord), key_of(waiting.event), body});
-    if (waiting.to_hub) batch.items.push_back({link::kLaneAlert, "alert-event", body});
+    if (waiting.to_hub) {
+      batch.items.push_back(
+          {link::kLaneAlert, "alert-event", alert::encode(for_hub(waiting.event))});
+    }
   }
   if (auto committed = context_.store.commit(batch); !committed.ok()) {
     os::log_error(
@@ -136,6 +139,28 @@ void Alarms::write_waiting() {
     return;
   }
   waiting_.clear();
+}
+
+alert::Event Alarms::for_hub(const alert::Event& event) const {
+  if (!event.info) return event;
+  auto stays = [&](const std::string& id) {
+    const auto keys = context_.store.keys(id);
+    const auto datastream = keys.empty() ? std::nullopt : context_.store.datastream(keys.back());
+    return datastream && datastream->policy.uplink == sensing::Uplink::kNever;
+  };
+  alert::Event out = event;
+  std::erase_if(out.info->evidence.series, [&](const auto& series) { return stays(series.first); });
+  bool hidden = false;
+  for (auto& cause : out.info->causes) {
+    if (!stays(cause.datastream)) continue;
+    hidden = true;
+    cause.value = cause.expected = 0;
+  }
+  if (hidden) {
+    out.info->detail =
+        "The values stay on the site: a datastream that explains this never leaves it.";
+  }
+  return out;
 }
 
 void Alarms::announce(const alert::Event& event) {

@@ -46,6 +46,8 @@ class Alarms {
   };
   void record(const alert::Event& event, bool to_hub);
   void write_waiting();
+  // The event as the hub may see it: without values of datastreams whose policy is `uplink: never`.
+  alert::Event for_hub(const alert::Event& event) const;
   void announce(const alert::Event& event);
   alert::Evidence evidence(const alert::Info& info, base::TimeUs now,
                            const std::vector<sensing::Observation>& uncommitted) const;

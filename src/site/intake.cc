@@ -95,11 +95,15 @@ const std::vector<sensing::Observation>& Intake::uncommitted() {
   return taken_;
 }
 
+void Intake::committed(std::size_t count) {
+  taken_.erase(taken_.begin(), taken_.begin() + static_cast<std::ptrdiff_t>(count));
+  pending_.fetch_sub(count, std::memory_order_relaxed);
+}
+
 void Intake::settle() {
+  LANDER_CHECK(taken_.empty());
   for (const Durable& durable : waiting_) durable({});
   waiting_.clear();
-  pending_.fetch_sub(taken_.size(), std::memory_order_relaxed);
-  taken_.clear();
 }
 
 void Intake::install(std::string id, std::shared_ptr<stream::Pipeline> pipeline,

@@ -28,9 +28,10 @@ class Intake : public source::Sink {
   // Any thread. Refuses when kMaxPending observations wait to become durable.
   bool accept(std::vector<sensing::Observation>& observations, Durable durable) override;
 
-  // Core's thread: what the pipelines have seen and is not durable yet. settle() tells the sources
-  // of everything taken so far.
+  // Core's thread: what the pipelines have seen and is not durable yet. committed() drops the first
+  // of them; when none is left, settle() tells the sources.
   const std::vector<sensing::Observation>& uncommitted();
+  void committed(std::size_t count);
   void settle();
 
   // Any thread; takes effect between two batches.

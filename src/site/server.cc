@@ -242,17 +242,21 @@ void Server::commit_and_tick() {
 void Server::commit() {
   const auto& observations = intake_.uncommitted();
   if (observations.empty()) return;
-  auto committed = core_->commit(observations);
-  if (!committed.ok()) {
-    // Kept and tried again: the sources hear nothing, and the intake refuses more when it is full.
-    os::log_error("store", "observations are not durable yet, will try again",
-                  {{"observations", std::uint64_t{observations.size()}},
-                   {"error", committed.error().message()}});
-    const std::lock_guard lock(state_mutex_);
-    failing_ = "store: " + committed.error().message();
-    return;
-  }
   publish_latest(observations);
+  while (!observations.empty()) {
+    const auto committed = core_->commit(observations);
+    if (!committed.ok()) {
+      // Kept and tried again: the sources hear nothing, and the intake refuses more when it is
+      // full.
+      os::log_error("store", "observations are not durable yet, will try again",
+                    {{"observations", std::uint64_t{observations.size()}},
+                     {"error", committed.error().message()}});
+      const std::lock_guard lock(state_mutex_);
+      failing_ = "store: " + committed.error().message();
+      return;
+    }
+    intake_.committed(*committed);
+  }
   intake_.settle();
   const std::lock_guard lock(state_mutex_);
   failing_.clear();
