@@ -14,8 +14,8 @@ namespace lander::stream {
 namespace {
 
 struct Pump {
-  double vibration = 2.1, suction = 1.2, discharge = 5, flow = 40, current = 12, bearing = 55,
-         valve = 100;
+  double vibration = 1.5, suction = 0.22, discharge = 3.4, flow = 97, current = 23, bearing = 46,
+         valve = 78;
 };
 
 std::set<std::string> titles(const std::string& app, const Pump& pump) {
@@ -61,12 +61,12 @@ using Titles = std::set<std::string>;
 TEST(Examples, PumpWatchIsQuietOnAHealthyPumpAndNamesEachFault) {
   for (const char* app : {"pump-watch", "pump-watch-1.1"}) {
     EXPECT_EQ(titles(app, {}), Titles{}) << app;
-    EXPECT_EQ(titles(app, {.vibration = 8}), Titles{"High vibration"}) << app;
-    EXPECT_EQ(titles(app, {.suction = 0.1}), Titles{"Cavitation"}) << app;
+    EXPECT_EQ(titles(app, {.vibration = 5.4}), Titles{"High vibration"}) << app;
+    EXPECT_EQ(titles(app, {.suction = -0.3, .flow = 76}), Titles{"Cavitation"}) << app;
   }
-  EXPECT_EQ(titles("pump-watch-1.1", {.bearing = 105}), Titles{"Hot bearing"});
-  EXPECT_EQ(titles("pump-watch-1.1", {.flow = 0.1, .valve = 2}),
-            Titles{"Running against a closed valve"});
+  EXPECT_EQ(titles("pump-watch-1.1", {.bearing = 88}), Titles{"Hot bearing"});
+  EXPECT_EQ(titles("pump-watch-1.1", {.flow = 46, .valve = 40}),
+            Titles{"Working against a closing valve"});
 }
 
 TEST(Examples, TheBadVersionShoutsOnAHealthyPumpLouderThanItsGateAllows) {
