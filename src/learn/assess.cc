@@ -122,6 +122,9 @@ Readiness assess(const Frames& as_recorded) {
                      " in time, and only stretches of " + std::to_string(kLeastStretch) +
                      " frames or more count";
   }
+  if (result.ready && frames.times.back() - frames.times.front() < base::kDay) {
+    result.reason += "; less than a day was seen: what a day brings may count as unusual";
+  }
   if (spoilt) result.reason += "; repair those inputs or leave them out";
   return result;
 }

@@ -293,6 +293,16 @@ TEST(Readiness, TooLittleDataIsRefusedWithWhatIsThereAndWhatIsNeeded) {
   EXPECT_NE(model.error().message().find("4 of 5 healthy minutes"), std::string::npos);
 }
 
+TEST(Readiness, DataOfLessThanADayIsReadyButTheOperatorIsWarned) {
+  SimulatedPlant plant(18);
+  Frames frames = plant.healthy(600);
+  EXPECT_TRUE(assess(frames).ready);
+  EXPECT_NE(assess(frames).reason.find("10 healthy minutes; less than a day"), std::string::npos)
+      << assess(frames).reason;
+  for (std::size_t r = 300; r < 600; ++r) frames.times[r] += base::kDay;
+  EXPECT_EQ(assess(frames).reason, "10 healthy minutes");
+}
+
 TEST(Readiness, ASensorFrozenFortyPercentOfTheTimeIsNamed) {
   SimulatedPlant plant(11);
   Frames frames = plant.healthy(2000);
