@@ -33,6 +33,8 @@ base::Result<BioPtr> open_pem(std::string_view pem) {
     return base::Error(base::Code::kExhausted,
                        "a PEM text has at most 65536 bytes, not " + std::to_string(pem.size()));
   }
+  if (pem.empty())
+    return base::Error(base::Code::kInvalid, "the PEM text is empty");  // nor by OpenSSL
   BioPtr bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
   LANDER_CHECK(bio != nullptr);
   return bio;
