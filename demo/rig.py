@@ -268,7 +268,7 @@ class Rig:
         data = self.folder / name
         port = free_port(port)
         site = self.run(log or name, [
-            program("lander-site"), "run", "--data", data, "--listen", "127.0.0.1", "--port", port, "--name", name,
+            program("lander-site"), "run", "--data", data, "--listen", "127.0.0.1", "--port", port, "--name", data.name,
             "--contact-every", contact_every], **more)
         site.data, site.port = data, port
         site.api = Server(data, site)

@@ -3,7 +3,6 @@
 import socket
 import struct
 import threading
-import unittest
 
 import scenario
 from rig import free_port, wait_for
@@ -115,4 +114,4 @@ class BadModbus(scenario.Scenario):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    scenario.main()

@@ -1,7 +1,6 @@
 """MQTT payloads that are not JSON, not finite, absurd, too long, or a flood: told, bounded, harmless."""
 
 import math
-import unittest
 
 import scenario
 from mqtt import Publisher
@@ -88,4 +87,4 @@ class BadMqtt(scenario.Scenario):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    scenario.main()
