@@ -292,6 +292,12 @@ base::Result<std::unique_ptr<Tls>> Tls::client(const std::string& pinned_key_id,
   return std::unique_ptr<Tls>(new Tls(std::move(impl)));
 }
 
+base::Result<std::unique_ptr<Tls>> Tls::stranger() {
+  LANDER_ASSIGN(ContextPtr context, new_context(TLS_client_method()));
+  SSL_CTX_set_verify(context.get(), SSL_VERIFY_NONE, nullptr);
+  return std::unique_ptr<Tls>(new Tls(std::make_unique<Impl>(Impl{std::move(context), {}})));
+}
+
 std::unique_ptr<Stream> Tls::accept(int fd) const {
   auto stream = std::make_unique<TlsStream>(impl_->context.get(), fd);
   SSL_set_accept_state(stream->ssl());
