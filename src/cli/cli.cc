@@ -1,0 +1,30 @@
+#include "cli/cli.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "cli/world.h"
+#include "os/terminal.h"
+
+namespace lander::cli {
+
+int main(int argc, char** argv) {
+  World world{
+      os::system_files(),
+      os::system_clock(),
+      [](std::string_view text) { os::write_text(STDOUT_FILENO, text); },
+      [](std::string_view text) { os::write_text(STDERR_FILENO, text); },
+      [](const char* name) {
+        const char* value = std::getenv(name);
+        return std::string(value != nullptr ? value : "");
+      },
+      [](std::string_view question, bool secret) { return os::ask_on_terminal(question, secret); },
+      [](base::DurationUs duration) { os::pause(duration); },
+      os::is_terminal(STDOUT_FILENO),
+      os::is_terminal(STDERR_FILENO),
+      os::terminal_columns(STDOUT_FILENO, 80)};
+  return run(world, std::vector<std::string>(argv + 1, argv + argc));
+}
+
+}  // namespace lander::cli

@@ -1,0 +1,10 @@
+// `lander`, the operator's command: everything that a site or hub can be asked over its API, for a
+// person (tables, relative times) or a program (--json).
+#pragma once
+
+namespace lander::cli {
+
+// Exit status: 0 done, 1 failed (stderr says what, where, what to do), 2 wrong usage.
+int main(int argc, char** argv);
+
+}  // namespace lander::cli

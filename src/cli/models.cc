@@ -1,0 +1,292 @@
+// readiness, learn, model list|show|promote|rollback.
+#include <cmath>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/command.h"
+#include "cli/match.h"
+
+namespace lander::cli {
+namespace {
+
+using base::Code;
+using base::Error;
+
+constexpr base::DurationUs kAskEvery = 300 * base::kMillisecond;
+constexpr int kBarColumns = 30;
+constexpr const char* kRoles[] = {"active", "shadow", "previous"};
+
+struct Learn {
+  std::string asset, last, method;
+  bool wait = false;
+};
+struct Pick {
+  std::string asset, digest;
+};
+
+void say_readiness(Session& session, const std::string& asset, const Json& readiness) {
+  const bool ready = flag_of(readiness, "ready");
+  Facts facts;
+  facts.add("asset", asset, Paint::kBold);
+  facts.add("ready", ready ? "yes" : "no", ready ? Paint::kGreen : Paint::kYellow);
+  facts.add("reason", text_of(readiness, "reason"));
+  facts.add("rows", std::to_string(integer_of(readiness, "rows_usable")) + " usable of " +
+                        std::to_string(integer_of(readiness, "rows_needed")) + " needed");
+  session.say(facts);
+  Table table({"INPUT", ">MISSING", ">FROZEN", ">BAD", "COMPLAINT"});
+  auto percent = [](const Json& input, const char* key) {
+    const auto share = number_of(input, key);
+    return share ? number_text(std::round(*share * 1000) / 10) + " %" : std::string("-");
+  };
+  for (const auto& input : member(readiness, "inputs")) {
+    table.add({text_of(input, "datastream"),
+               percent(input, "missing"),
+               percent(input, "frozen"),
+               percent(input, "bad"),
+               {text_of(input, "complaint"), Paint::kYellow}});
+  }
+  if (table.empty()) return;
+  session.say("\n");
+  session.say(table);
+}
+
+base::Result<Json> fetch_readiness(Session& session, const std::string& path, const Learn& learn) {
+  Query query;
+  query.add("asset", learn.asset).add("last", learn.last);
+  return session.get(path + "/readiness" + query.text());
+}
+
+base::Status readiness(Session& session, const Learn& learn) {
+  LANDER_TRY(session.need("site", "learning"));
+  LANDER_ASSIGN(const std::string path, session.site_path());
+  LANDER_ASSIGN(const Json found, fetch_readiness(session, path, learn));
+  if (session.json) {
+    session.raw(found);
+  } else {
+    say_readiness(session, learn.asset, found);
+  }
+  return {};
+}
+
+void draw_progress(Session& session, double progress) {
+  if (session.json || !session.world.err_is_terminal) return;
+  const int done = static_cast<int>(std::clamp(progress, 0.0, 1.0) * kBarColumns);
+  std::string bar;
+  for (int i = 0; i < kBarColumns; ++i) bar += i < done ? "█" : "░";
+  session.world.err("\rlearning " + bar + " " + std::to_string(std::lround(progress * 100)) +
+                    " %  ");
+}
+
+// Follows a job to its end: the digest of the model.
+base::Result<Json> wait_for_job(Session& session, const std::string& path, const std::string& job) {
+  for (;;) {
+    LANDER_ASSIGN(Json found, session.get(path + "/jobs/" + escaped(job)));
+    const std::string state = text_of(found, "state");
+    draw_progress(session, number_of(found, "progress").value_or(0));
+    if (state == "running") {
+      session.world.pause(kAskEvery);
+      continue;
+    }
+    if (!session.json && session.world.err_is_terminal) session.world.err("\r\x1b[K");
+    if (state == "done") return found;
+    return Error(Code::kUnavailable, "learning failed: " + text_of(found, "reason"));
+  }
+}
+
+base::Status learn(Session& session, const Learn& wanted) {
+  LANDER_TRY(session.need("site", "learning"));
+  LANDER_ASSIGN(const std::string path, session.site_path());
+  LANDER_ASSIGN(const Json ready, fetch_readiness(session, path, wanted));
+  if (!session.json) say_readiness(session, wanted.asset, ready);
+  if (!flag_of(ready, "ready"))
+    return Error(Code::kInvalid, "not ready to learn: " + text_of(ready, "reason"));
+  Json body = {{"asset", wanted.asset}};
+  if (!wanted.last.empty()) body["last"] = wanted.last;
+  if (!wanted.method.empty()) body["method"] = wanted.method;
+  LANDER_ASSIGN(const Json answer, session.post(path + "/train", body));
+  const std::string job = text_of(answer, "job");
+  if (!wanted.wait) {
+    if (session.json) {
+      session.raw(answer);
+    } else {
+      session.say("\nLearning has begun, job " + job +
+                  ". `lander model list` shows the model when it is there; --wait waits for it.\n");
+    }
+    return {};
+  }
+  LANDER_ASSIGN(const Json done, wait_for_job(session, path, job));
+  if (session.json) {
+    session.raw(done);
+    return {};
+  }
+  session.say("\nModel " + short_digest(text_of(done, "model")) + " of " + wanted.asset +
+              " is there and runs as shadow: it scores, and raises nothing.\n"
+              "`lander model show --asset " +
+              wanted.asset +
+              "` tells what it was made of; "
+              "`lander model promote --asset " +
+              wanted.asset + "` lets it watch.\n");
+  return {};
+}
+
+base::Result<Json> fetch_models(Session& session) {
+  LANDER_ASSIGN(const std::string path, session.site_path());
+  return session.get(path + "/models");
+}
+
+std::string model_text(const Json& model) {
+  return model.is_object() ? short_digest(text_of(model, "digest")) : "-";
+}
+
+base::Status list(Session& session) {
+  LANDER_ASSIGN(const Json models, fetch_models(session));
+  if (session.json) {
+    session.raw(models);
+    return {};
+  }
+  Table table({"ASSET", "ACTIVE", ">SCORE", "SHADOW", ">SCORE", "PREVIOUS"});
+  for (const auto& m : models) {
+    table.add({text_of(m, "asset"), model_text(member(m, "active")),
+               value_text(member(member(m, "watch_score"), "score")),
+               model_text(member(m, "shadow")),
+               value_text(member(member(m, "shadow_score"), "score")),
+               model_text(member(m, "previous"))});
+  }
+  if (table.empty()) {
+    session.say("No model yet: `lander learn --asset A` makes one.\n");
+  } else {
+    session.say(table);
+  }
+  return {};
+}
+
+void say_model(Session& session, const std::string& role, const Json& m) {
+  Facts facts;
+  facts.add("model", text_of(m, "digest").substr(0, 64), Paint::kBold);
+  facts.add("role", role);
+  facts.add("asset", text_of(m, "asset"));
+  facts.add("method", text_of(m, "method"));
+  facts.add("trained on", text_of(m, "trained_from") + " .. " + text_of(m, "trained_to") + ", " +
+                              std::to_string(integer_of(m, "rows")) + " rows, " +
+                              std::to_string(integer_of(m, "rows_left_out")) + " left out");
+  facts.add("made", text_of(m, "created") + " by " + text_of(m, "trained_by"));
+  facts.add("parent", short_digest(text_of(m, "parent")));
+  facts.add("each", length_text(integer_of(m, "interval_ms") * base::kMillisecond));
+  if (const auto rate = number_of(m, "false_alarms_per_day"))
+    facts.add("false alarms", number_text(*rate) + " a day expected");
+  for (const auto& metric : member(m, "metrics"))
+    facts.add(text_of(metric, "name"), value_text(member(metric, "value")));
+  session.say(facts);
+  Table table({"INPUT", ">REVISION", "PROPERTY", "UNIT", ">LEAST", ">MOST"});
+  for (const auto& input : member(m, "inputs")) {
+    table.add({text_of(input, "datastream"), std::to_string(integer_of(input, "revision")),
+               text_of(input, "property"), text_of(input, "unit"),
+               value_text(member(input, "least")), value_text(member(input, "most"))});
+  }
+  if (table.empty()) return;
+  session.say("\n");
+  session.say(table);
+}
+
+base::Status show(Session& session, const Pick& pick) {
+  LANDER_ASSIGN(const Json models, fetch_models(session));
+  Json found = Json::array();
+  for (const auto& m : models) {
+    const std::string asset = text_of(m, "asset");
+    if (!pick.asset.empty() && asset != pick.asset && !asset.ends_with("/" + pick.asset)) continue;
+    for (const char* role : kRoles) {
+      const Json& model = member(m, role);
+      if (!model.is_object() || !text_of(model, "digest").starts_with(pick.digest)) continue;
+      found.push_back(model);
+      found.back()["role"] = role;
+    }
+  }
+  if (session.json) {
+    session.raw(found);
+    return {};
+  }
+  if (found.empty())
+    return Error(Code::kNotFound, pick.asset.empty() && pick.digest.empty()
+                                      ? "no model yet: `lander learn --asset A` makes one"
+                                      : "no such model: `lander model list` shows what there is");
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    if (i > 0) session.say("\n");
+    say_model(session, text_of(found[i], "role"), found[i]);
+  }
+  return {};
+}
+
+// The whole digest of a model that an abbreviation means; empty for none given.
+base::Result<std::string> whole_digest(Session& session, const Pick& pick) {
+  if (pick.digest.empty()) return std::string();
+  LANDER_ASSIGN(const Json models, fetch_models(session));
+  std::vector<std::string> digests;
+  for (const auto& m : models) {
+    for (const char* role : kRoles) {
+      if (member(m, role).is_object()) digests.push_back(text_of(member(m, role), "digest"));
+    }
+  }
+  // One that none of the pointers names is known to the site alone.
+  if (pick.digest.size() == 64) return pick.digest;
+  return match_id(digests, pick.digest, "model");
+}
+
+base::Status swap(Session& session, const Pick& pick, const std::string& change) {
+  LANDER_TRY(session.need("site", "changing models"));
+  LANDER_ASSIGN(const std::string path, session.site_path());
+  LANDER_ASSIGN(const std::string digest, whole_digest(session, pick));
+  Json body = {{"asset", pick.asset}};
+  if (!digest.empty()) body["digest"] = digest;
+  LANDER_ASSIGN(const Json answer, session.post(path + "/models/" + change, body));
+  if (session.json) {
+    session.raw(answer);
+    return {};
+  }
+  Facts facts;
+  facts.add("asset", text_of(answer, "asset"), Paint::kBold);
+  for (const char* role : kRoles) facts.add(role, model_text(member(answer, role)));
+  session.say(facts);
+  return {};
+}
+
+}  // namespace
+
+void add_models(Commands& commands) {
+  auto wanted = std::make_shared<Learn>();
+  auto add_asset = [&](CLI::App* command) {
+    command->add_option("--asset", wanted->asset, "The asset, as its datastreams name it")
+        ->required();
+    command->add_option("--last", wanted->last, "On how much of the past (default 14d)")
+        ->check(is_duration());
+  };
+  auto* looking = commands.add("readiness", "Is there enough good data to learn from", kDaily,
+                               "lander readiness --asset acme/oslo/hall-2/line-1/pump-1",
+                               [wanted](Session& session) { return readiness(session, *wanted); });
+  add_asset(looking);
+  auto* learning =
+      commands.add("learn", "Train a detector on an asset's healthy past", kDaily,
+                   "lander learn --asset acme/oslo/hall-2/line-1/pump-1 --last 2h --wait",
+                   [wanted](Session& session) { return learn(session, *wanted); });
+  add_asset(learning);
+  learning->add_option("--method", wanted->method, "Of the detector (default t2q)");
+  learning->add_flag("--wait", wanted->wait, "Until the model is there");
+
+  auto* model = commands.group("model", "Models: list, show, promote, roll back", kDaily);
+  auto pick = std::make_shared<Pick>();
+  commands.add(model, "list", "Which models watch which asset", "lander model list", list);
+  auto* showing = commands.add(model, "show", "What a model was made of", "lander model show",
+                               [pick](Session& session) { return show(session, *pick); });
+  showing->add_option("DIGEST", pick->digest, "Or its beginning; default: all");
+  showing->add_option("--asset", pick->asset, "Those of one asset");
+  auto* promoting = commands.add(
+      model, "promote", "Let the shadow model watch", "lander model promote --asset line-1/pump-1",
+      [pick](Session& session) { return swap(session, *pick, "promote"); });
+  promoting->add_option("--asset", pick->asset)->required();
+  promoting->add_option("--digest", pick->digest, "Another one than the shadow");
+  auto* back = commands.add(model, "rollback", "Go back to the model that watched before",
+                            "lander model rollback --asset line-1/pump-1",
+                            [pick](Session& session) { return swap(session, *pick, "rollback"); });
+  back->add_option("--asset", pick->asset)->required();
+}
+
+}  // namespace lander::cli
