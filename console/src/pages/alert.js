@@ -1,0 +1,109 @@
+// One alert: what was seen, what explains it, who did what, and what can be done.
+import { useState } from 'preact/hooks';
+import { html } from '../core/html.js';
+import { path } from '../core/api.js';
+import { useData } from '../core/data.js';
+import { to } from '../core/router.js';
+import { may } from '../core/session.js';
+import { actor, number, percent, unit_text, with_unit, words } from '../core/format.js';
+import { Button, Card, Facts, Field, Loaded, Problem, Time } from '../parts/basics.js';
+import { AlertState, Severity } from '../parts/badges.js';
+import { Chart } from '../parts/chart.js';
+import { useAlertEvent } from './alerts.js';
+
+const Causes = ({ of }) => html`<ul class="causes">
+  ${of.map(
+    (c) => html`<li>
+      <span class="cause-name">${c.datastream}</span>
+      <span class="cause-bar" aria-hidden="true"><span style="width:${100 * Math.max(0.01, Math.min(1, c.share))}%"></span></span>
+      <span class="num cause-share">${percent(c.share)}</span>
+      <span class="cause-values muted num">${with_unit(c.value, c.unit)}${Number.isFinite(c.expected) ? html`, expected ${with_unit(c.expected, c.unit)}` : ''}</span>
+    </li>`,
+  )}
+</ul>`;
+
+function Evidence({ alert, datastreams }) {
+  const { series, from, to: end } = alert.evidence;
+  if (!series.length) return html`<p class="note">This alert came without a recording of its window.</p>`;
+  const order = alert.causes.map((c) => c.datastream);
+  const rank = (s) => (order.indexOf(s.datastream) + 1 || 99);
+  const marks = [Date.parse(alert.raised), ...(alert.cleared ? [Date.parse(alert.cleared)] : [])];
+  return html`<p class="hint">The dashed line is when the alert was raised${alert.cleared ? ' and cleared' : ''}.</p>
+    <div class="evidence">
+    ${[...series].sort((a, b) => rank(a) - rank(b)).map((s) => {
+      const known = datastreams.find((d) => d.id === s.datastream);
+      const unit = unit_text(known?.unit ?? alert.causes.find((c) => c.datastream === s.datastream)?.unit);
+      const name = `${known?.name || s.datastream}${unit ? `, ${unit}` : ''}`;
+      return html`<figure key=${s.datastream}><figcaption>${name}</figcaption>
+        <${Chart} rows=${s.points.map(([t, v]) => [t, v, v, v])} from=${Date.parse(from)} to=${Date.parse(end)} height=${120} marks=${marks} sync="evidence" label="${name} around the alert" />
+      </figure>`;
+    })}</div>`;
+}
+
+const kEvents = {
+  raise: 'raised it', clear: 'cleared it', acknowledge: 'acknowledged it', shelve: 'shelved it', unshelve: 'took it off the shelf',
+  suppress: 'suppressed it', unsuppress: 'ended the suppression', 'out-of-service': 'took it out of service', 'in-service': 'put it back in service',
+};
+const Story = ({ events }) => html`<ol class="story">
+  ${[...events].reverse().map(
+    (e) => html`<li key=${e.id}><span><b>${words(actor(e.actor))}</b> ${kEvents[e.kind] ?? e.kind}</span> <span class="muted"><${Time} at=${e.time} /></span>
+      ${e.comment && html`<q>${e.comment}</q>`}</li>`,
+  )}
+</ol>`;
+
+function Actions({ alert, changed }) {
+  const [comment, set_comment] = useState('');
+  const event = useAlertEvent(alert, changed);
+  const act = async (kind, more) => {
+    if (await event.run(kind, { ...(comment.trim() ? { comment: comment.trim() } : {}), ...more })) set_comment('');
+  };
+  const button = (text, kind, more, look = '') => html`<${Button} kind=${look} busy=${event.busy} onClick=${() => act(kind, more)}>${text}<//>`;
+  const state = alert.state;
+  return html`<${Card} title="What to do">
+    <${Field} label="Comment" hint="Goes with the next button; optional">
+      <textarea rows="2" maxlength="1000" value=${comment} onInput=${(e) => set_comment(e.target.value)}></textarea>
+    <//>
+    <${Problem} error=${event.error} />
+    <div class="buttons">
+      ${!alert.acknowledged && button('Acknowledge', 'acknowledge', {}, 'primary')}
+      ${state === 'shelved' ? button('Take off the shelf', 'unshelve') : html`${button('Shelve 1 h', 'shelve', { for: '1h' })}${button('Shelve 8 h', 'shelve', { for: '8h' })}`}
+      ${state === 'out-of-service' ? button('Back in service', 'in-service') : button('Out of service', 'out-of-service')}
+    </div>
+  <//>`;
+}
+
+const Detail = ({ alert, datastreams, changed }) => html`
+  <header class="alert-head ${alert.severity}">
+    <h2>${alert.title}</h2>
+    <p class="alert-line"><${Severity} of=${alert.severity} /><${AlertState} of=${alert.state} />${alert.state === 'shelved' && html`<span class="muted">until <${Time} at=${alert.shelved_until} /></span>`}</p>
+    ${alert.detail && html`<p>${alert.detail}</p>`}
+  </header>
+  <div class="columns">
+    <div>
+      ${alert.causes.length > 0 && html`<${Card} title="What explains it"><${Causes} of=${alert.causes} /><//>`}
+      <${Card} title="Evidence"><${Evidence} alert=${alert} datastreams=${datastreams} /><//>
+    </div>
+    <div>
+      ${may('handle_alerts') && html`<${Actions} alert=${alert} changed=${changed} />`}
+      <${Card} title="Facts"><${Facts} of=${[
+        ['Asset', alert.asset],
+        ['Raised', html`<${Time} at=${alert.raised} />`],
+        ['Cleared', html`<${Time} at=${alert.cleared} none="still active" />`],
+        ['Acknowledged', html`<${Time} at=${alert.acknowledged} none="not yet" />`],
+        ['By', actor(alert.acknowledged_by)],
+        ['Score', alert.score !== null && `${number(alert.score)} (limit 1)`],
+        ['Rule', html`<code>${alert.rule}</code>`],
+        ['Model', alert.model && html`<code title=${alert.model}>${alert.model.slice(0, 19)}…</code>`],
+      ]} /><//>
+      <${Card} title="Who did what"><${Story} events=${alert.events} /><//>
+    </div>
+  </div>`;
+
+export function Alert({ site, id }) {
+  const alert = useData(path`/sites/${site}/alerts/${id}`, { every: 20000, on: ['alert'] });
+  const datastreams = useData(path`/sites/${site}/datastreams`);
+  return html`<p><a href=${to('sites', site, 'alerts')}>← All alerts of ${site}</a></p>
+    <${Loaded} from=${alert} what="the alert">
+      ${(a) => html`<${Detail} alert=${{ ...a, site }} datastreams=${datastreams.data || []} changed=${alert.reload} />`}
+    <//>`;
+}

@@ -1,0 +1,76 @@
+// What watches each asset: active, shadow and previous model; learning a new one.
+import { useState } from 'preact/hooks';
+import { html } from '../core/html.js';
+import { path, post } from '../core/api.js';
+import { useAction, useData } from '../core/data.js';
+import { may, on_hub } from '../core/session.js';
+import { actor, count, duration, number, unit_text, words } from '../core/format.js';
+import { Button, Card, Empty, Facts, Loaded, Problem, Time } from '../parts/basics.js';
+import { Badge } from '../parts/badges.js';
+import { tell } from '../parts/toast.js';
+import { Learn } from './learn.js';
+
+const short = (digest) => digest && html`<code title=${digest}>${digest.replace(/^sha256:/, '').slice(0, 12)}</code>`;
+const kRoles = [
+  ['active', 'Active', 'ok', 'Its alerts count'],
+  ['shadow', 'Shadow', 'info', 'Runs beside the active one; its alerts do not count'],
+  ['previous', 'Previous', 'off', 'Rollback goes back to it'],
+];
+
+const Inputs = ({ of }) => html`<details><summary>${count(of.length, 'input')}</summary>
+  <ul class="inputs">${of.map((i) => html`<li key=${i.datastream}><b>${i.datastream}</b> <span class="muted">rev. ${i.revision}, ${words(i.property).toLowerCase()}, learned ${number(i.least)} to ${number(i.most)} ${unit_text(i.unit)}</span></li>`)}</ul>
+</details>`;
+
+function One({ model, score, role, level, title }) {
+  if (!model) return html`<div class="model none"><p><${Badge} level="off" title=${title}>${role}<//></p><p class="muted">none</p></div>`;
+  return html`<div class="model">
+    <p><${Badge} level=${level} title=${title}>${role}<//> ${short(model.digest)}</p>
+    <${Facts} of=${[
+      ['Method', model.method],
+      ['Made', html`<${Time} at=${model.created} />`],
+      ['By', actor(model.trained_by)],
+      ['Learned from', html`<${Time} at=${model.trained_from} />`],
+      ['Until', html`<${Time} at=${model.trained_to} />`],
+      ['Rows', `${number(model.rows)}${model.rows_left_out ? `, ${number(model.rows_left_out)} left out` : ''}`],
+      ['Step', model.interval_ms >= 1000 ? duration(model.interval_ms / 1000) : `${model.interval_ms} ms`],
+      ['False alarms', `aims at ${number(model.false_alarms_per_day)} a day`],
+      ['Comes from', short(model.parent)],
+      ...model.metrics.map((m) => [words(m.name), number(m.value)]),
+      ['Score now', score && html`${number(score.score)} <span class="muted">(limit 1)</span>`],
+    ]} />
+    <${Inputs} of=${model.inputs} />
+  </div>`;
+}
+
+function Asset({ site, entry, changed }) {
+  const change = useAction((what) => post(path`/sites/${site}/models/` + what, { asset: entry.asset }));
+  const run = async (what, text) => {
+    if (await change.run(what)) tell(text);
+    changed();
+  };
+  const buttons = !on_hub() && may('operate') && html`
+    ${entry.shadow && html`<${Button} kind="small primary" busy=${change.busy} onClick=${() => run('promote', 'The shadow model is active now.')}>Promote the shadow<//>`}
+    ${entry.previous && html`<${Button} kind="small" busy=${change.busy} onClick=${() => run('rollback', 'The previous model is active again.')}>Roll back<//>`}`;
+  return html`<${Card} title=${entry.asset} side=${buttons}>
+    <${Problem} error=${change.error} />
+    <div class="model-row">${kRoles.map(([key, role, level, title]) => html`<${One} model=${entry[key]} score=${entry[key === 'active' ? 'watch_score' : `${key}_score`]} role=${role} level=${level} title=${title} />`)}</div>
+  <//>`;
+}
+
+export function Models({ site }) {
+  const [learning, set_learning] = useState(false);
+  const models = useData(path`/sites/${site}/models`, { every: 10000, on: ['site'] });
+  const can_learn = !on_hub() && may('operate');
+  return html`
+    <div class="bar">
+      ${can_learn && html`<${Button} kind="primary" onClick=${() => set_learning(true)}>Learn a model<//>`}
+      ${on_hub() && html`<p class="note">Models are learned, promoted and rolled back on the site's own console, or with <code>lander learn</code>.</p>`}
+    </div>
+    <${Loaded} from=${models} what="the models">
+      ${(list) =>
+        list.length
+          ? list.map((entry) => html`<${Asset} key=${entry.asset} site=${site} entry=${entry} changed=${models.reload} />`)
+          : html`<${Empty}><b>No model yet.</b><br />A model learns what healthy looks like from stored data, then watches for what is not.<//>`}
+    <//>
+    ${learning && html`<${Learn} site=${site} onClose=${() => set_learning(false)} made=${models.reload} />`}`;
+}
