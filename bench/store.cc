@@ -78,7 +78,7 @@ double percentile(std::vector<double> all, double part) {
 double resident_mb() { return static_cast<double>(must(os::own_memory()).rss_bytes) / 1e6; }
 
 double value_of(std::mt19937_64& random, int series, base::TimeUs time) {
-  const double clean = 4 + std::sin(static_cast<double>(time / base::kMillisecond) / 3e5 + series);
+  const double clean = 4 + std::sin(static_cast<double>(time) / 3e8 + series);
   return std::round((clean + static_cast<double>(random() % 64) / 1000) * 400) / 400;
 }
 
@@ -187,7 +187,7 @@ json run(const Load& load, const std::string& folder) {
   {
     auto rows = std::make_unique<Rows>(folder);
     out["rows"] =
-        measure(load, [&](std::vector<sensing::Observation> batch) { rows->commit(batch); });
+        measure(load, [&](const std::vector<sensing::Observation>& batch) { rows->commit(batch); });
     rows.reset();
     out["rows"]["bytes_per_sample"] = bytes_per_sample(folder + "/rows.db", samples);
   }

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <array>
-#include <cstdint>
 #include <limits>
 #include <string_view>
 
@@ -21,7 +20,7 @@ struct Atom {
   bool metric;
   double mantissa;
   int decimals;
-  std::array<std::int8_t, kBases.size()> powers;
+  std::array<int, kBases.size()> powers;
   double zero = kNoZero;
 };
 
