@@ -1,4 +1,5 @@
-// Desired, reported and update states as bytes: one value, one form; nothing to do when it runs already.
+// Desired, reported and update states as bytes: one value, one form; nothing to do when it runs
+// already.
 #include <algorithm>
 
 #include "base/check.h"

@@ -21,7 +21,7 @@ void say_csv(Session& session, const Json& answer) {
 }
 
 base::Status ask(Session& session, const std::string& sql, bool csv) {
-  LANDER_TRY(session.need("hub", "SQL"));
+  LANDER_TRY(session.need("hub"));
   LANDER_ASSIGN(const Json answer, session.post("/api/v1/sql", {{"sql", sql}}));
   if (session.json) {
     session.raw(answer);
@@ -60,10 +60,10 @@ base::Status ask(Session& session, const std::string& sql, bool csv) {
 void add_sql(Commands& commands) {
   auto sql = std::make_shared<std::string>();
   auto csv = std::make_shared<bool>(false);
-  auto* asking = commands.add(
-      "sql", "Ask the hub's lake", kDaily,
-      "lander sql \"SELECT site, datastream, count(*) FROM observation GROUP BY ALL\"",
-      [sql, csv](Session& session) { return ask(session, *sql, *csv); });
+  auto* asking =
+      commands.add("sql", "Ask the hub's lake", kDaily,
+                   "lander sql \"SELECT site, datastream, count(*) FROM observation GROUP BY ALL\"",
+                   [sql, csv](Session& session) { return ask(session, *sql, *csv); });
   asking->add_option("SQL", *sql, "DuckDB's SQL over the tenant's tables")->required();
   asking->add_flag("--csv", *csv, "Comma-separated values");
 }

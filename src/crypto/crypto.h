@@ -28,8 +28,8 @@ class Sha256 {  // incremental
   void* context_;
 };
 bool equal_in_constant_time(base::ByteView a, base::ByteView b);
-// scrypt (RFC 7914), N=2^15 r=8 p=1 with a random salt: "scrypt$15$8$1$salt$hash" (base64url). Takes
-// 32 MiB and some 80 ms; `password` has at most 1024 bytes.
+// scrypt (RFC 7914), N=2^15 r=8 p=1 with a random salt: "scrypt$15$8$1$salt$hash" (base64url).
+// Takes 32 MiB and some 80 ms; `password` has at most 1024 bytes.
 std::string hash_password(std::string_view password, base::ByteView salt16);
 bool verify_password(std::string_view password, std::string_view hashed);
 
@@ -41,10 +41,10 @@ class PublicKey {
  public:
   static base::Result<PublicKey> from_der(base::ByteView spki);
   static base::Result<PublicKey> from_pem(std::string_view pem);
-  base::Bytes to_der() const;   // SubjectPublicKeyInfo
+  base::Bytes to_der() const;  // SubjectPublicKeyInfo
   std::string to_pem() const;
   KeyType type() const;
-  std::string id() const;       // SHA-256 of the DER, hex: how keys are named everywhere
+  std::string id() const;  // SHA-256 of the DER, hex: how keys are named everywhere
   struct Impl;
   std::shared_ptr<const Impl> impl;
 };
@@ -53,7 +53,7 @@ class PrivateKey {
  public:
   static base::Result<PrivateKey> generate(KeyType type);
   static base::Result<PrivateKey> from_pem(std::string_view pem);
-  std::string to_pem() const;   // PKCS#8
+  std::string to_pem() const;  // PKCS#8
   PublicKey public_key() const;
   KeyType type() const;
   struct Impl;
@@ -62,22 +62,27 @@ class PrivateKey {
 
 // COSE_Sign1 (RFC 9052), tagged, algorithm by key (ES256, EdDSA), `kid` = key id's first 8 bytes,
 // payload attached. `context` is the external_aad: a message of one use never verifies for another.
-base::Result<base::Bytes> sign1(const PrivateKey& key, base::ByteView payload, std::string_view context);
+base::Result<base::Bytes> sign1(const PrivateKey& key, base::ByteView payload,
+                                std::string_view context);
 // Returns the payload (a view into `message`), only after the signature verified.
-base::Result<base::ByteView> verify1(const PublicKey& key, base::ByteView message, std::string_view context);
+base::Result<base::ByteView> verify1(const PublicKey& key, base::ByteView message,
+                                     std::string_view context);
 base::Result<base::Bytes> kid_of(base::ByteView message);  // unverified: to choose the key
 
 // COSE_Encrypt, one recipient: ECDH-ES + HKDF-256 (X25519), A256GCM.
-base::Result<base::Bytes> seal(const PublicKey& recipient, base::ByteView plain, std::string_view context);
-base::Result<base::Bytes> open(const PrivateKey& recipient, base::ByteView message, std::string_view context);
+base::Result<base::Bytes> seal(const PublicKey& recipient, base::ByteView plain,
+                               std::string_view context);
+base::Result<base::Bytes> open(const PrivateKey& recipient, base::ByteView message,
+                               std::string_view context);
 
 // X.509. A CA is a self-signed P-256 certificate with its key.
 struct Subject {
-  std::string common_name;                  // a site's "tenant/site", the hub's name
-  std::vector<std::string> dns, ip;         // subject alternative names
-  bool server = false, authority = false;   // key usage
+  std::string common_name;                 // a site's "tenant/site", the hub's name
+  std::vector<std::string> dns, ip;        // subject alternative names
+  bool server = false, authority = false;  // key usage
 };
-base::Result<std::string> self_signed(const PrivateKey& key, const Subject& subject, base::TimeUs from, base::TimeUs to);
+base::Result<std::string> self_signed(const PrivateKey& key, const Subject& subject,
+                                      base::TimeUs from, base::TimeUs to);
 base::Result<std::string> make_csr(const PrivateKey& key, const Subject& subject);
 struct Csr {
   PublicKey key;
@@ -85,8 +90,8 @@ struct Csr {
 };
 base::Result<Csr> verify_csr(std::string_view pem);  // the self-signature proves possession
 base::Result<std::string> issue(const PrivateKey& authority_key, std::string_view authority_pem,
-                                const PublicKey& key, const Subject& subject, base::TimeUs from, base::TimeUs to,
-                                base::ByteView serial16);
+                                const PublicKey& key, const Subject& subject, base::TimeUs from,
+                                base::TimeUs to, base::ByteView serial16);
 struct Certificate {
   std::string common_name;
   std::string key_id;  // PublicKey::id

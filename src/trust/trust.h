@@ -14,11 +14,11 @@
 
 namespace lander::trust {
 
-// --- Enrolment: one-time token -> CSR -> certificate -----------------------------------------------
+// --- Enrolment: one-time token -> CSR -> certificate
 
-// "lander1.<base64url of CBOR {secret, hub TLS key id, tenant root key id, tenant, site}>". The secret is 32 random
-// bytes; the hub keeps only its SHA-256. The token pins the hub's key, so no authority is needed, and
-// the tenant's root, so that a hub cannot put in its own signers later.
+// "lander1.<base64url of CBOR {secret, hub TLS key id, tenant root key id, tenant, site}>". The
+// secret is 32 random bytes; the hub keeps only its SHA-256. The token pins the hub's key, so no
+// authority is needed, and the tenant's root, so that a hub cannot put in its own signers later.
 struct Token {
   base::Bytes secret;
   std::string hub_key_id, root_key_id;
@@ -36,11 +36,11 @@ base::Status valid_names(std::string_view tenant, std::string_view site);
 // The hub's side of one token.
 struct TokenRecord {
   std::string tenant, site;
-  std::string secret_sha256;  // hex
+  std::string secret_sha256;           // hex
   base::TimeUs expires = 0, used = 0;  // used: 0 = not yet
 };
-// kUnauthenticated: wrong; kConflict: "was used at ..."; kDenied: "expired at ...". Constant time in
-// the secret; only who has the right secret learns of the other two.
+// kUnauthenticated: wrong; kConflict: "was used at ..."; kDenied: "expired at ...". Constant time
+// in the secret; only who has the right secret learns of the other two.
 base::Status redeem(const TokenRecord& record, base::ByteView secret, base::TimeUs now);
 
 // What the site sends (over TLS to the pinned key) and what it gets. CBOR. Decoding checks names,
@@ -48,42 +48,42 @@ base::Status redeem(const TokenRecord& record, base::ByteView secret, base::Time
 struct EnrolRequest {
   std::string tenant, site;
   base::Bytes secret;
-  std::string csr_pem;               // the device's P-256 key
-  base::Bytes sealing_key_der;       // the device's X25519 key, for bundles from the hub
+  std::string csr_pem;          // the device's P-256 key
+  base::Bytes sealing_key_der;  // the device's X25519 key, for bundles from the hub
 };
 struct EnrolReply {
   std::string certificate_pem, authority_pem;
-  base::Bytes hub_signing_key_der;   // P-256: verifies the hub's bundles
-  base::Bytes hub_sealing_key_der;   // X25519: bundles for the hub are sealed to it
-  base::Bytes trust_document;        // see below
-  base::Bytes root_key_der;          // Ed25519; its id must be the token's root_key_id
+  base::Bytes hub_signing_key_der;  // P-256: verifies the hub's bundles
+  base::Bytes hub_sealing_key_der;  // X25519: bundles for the hub are sealed to it
+  base::Bytes trust_document;       // see below
+  base::Bytes root_key_der;         // Ed25519; its id must be the token's root_key_id
 };
 base::Bytes encode(const EnrolRequest& request);
 base::Result<EnrolRequest> decode_enrol_request(base::ByteView bytes);
 base::Bytes encode(const EnrolReply& reply);
 base::Result<EnrolReply> decode_enrol_reply(base::ByteView bytes);
 
-// --- Trust document: the tenant's offline root says which signers' packages may run -----------------
+// --- Trust document: the tenant's offline root says which signers' packages may run
 
 struct Signer {
-  std::string vendor;        // "acme"
-  base::Bytes key_der;       // Ed25519
+  std::string vendor;                 // "acme"
+  base::Bytes key_der;                // Ed25519
   std::vector<std::string> packages;  // names it may sign; "*" = any
 };
 struct Document {
-  std::uint64_t version = 0;   // only ever rises; an older one is refused
+  std::uint64_t version = 0;  // only ever rises; an older one is refused
   base::TimeUs issued = 0;
   std::vector<Signer> signers;
   std::vector<std::string> revoked_packages;  // digests
 };
-// kInvalid: more than 1,000 signers, 1,000 packages of one signer or 100,000 revoked packages; a key
-// that is not Ed25519; a revoked package that is not 64 hex digits.
+// kInvalid: more than 1,000 signers, 1,000 packages of one signer or 100,000 revoked packages; a
+// key that is not Ed25519; a revoked package that is not 64 hex digits.
 base::Result<base::Bytes> sign(const Document& document, const crypto::PrivateKey& root);
 // Verifies before it parses; then refuses a version below `at_least` (rollback).
-base::Result<Document> verify_document(base::ByteView signed_document, const crypto::PublicKey& root,
-                                       std::uint64_t at_least);
-// The signer with a key of this kid (crypto::kid_of) who may sign `package`; null when there is none.
-// The kid is a hint: whoever relies on the signer verifies a signature with its key.
+base::Result<Document> verify_document(base::ByteView signed_document,
+                                       const crypto::PublicKey& root, std::uint64_t at_least);
+// The signer with a key of this kid (crypto::kid_of) who may sign `package`; null when there is
+// none. The kid is a hint: whoever relies on the signer verifies a signature with its key.
 const Signer* find_signer(const Document& document, base::ByteView kid, std::string_view package);
 
 }  // namespace lander::trust
