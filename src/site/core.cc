@@ -295,7 +295,11 @@ void Core::report_changes() {
   for (const auto& c : now.components) since_[c.id] = c;
   twin::Reported timeless = now;
   timeless.time = 0;
-  for (auto& c : timeless.components) c.since = 0;
+  for (auto& c : timeless.components) {
+    c.since = 0;
+    // "next try in 4s" is news every second; that the source is down is news once.
+    if (c.status == twin::Status::kPending || c.id.starts_with("source/")) c.reason.clear();
+  }
   base::Bytes encoded = twin::encode(timeless);
   if (encoded == reported_) return;
   store::Batch batch;

@@ -215,6 +215,10 @@ void Server::tell(const notify::Notice& notice) {
   }
   if (webhook) webhook->tell(notice);
   if (live_.watched()) publish("alert", api::alert(notice.alert, name_, clock_.wall_us()).dump());
+  hurry_link();
+}
+
+void Server::hurry_link() {
   {
     const std::lock_guard lock(link_mutex_);
     link_due_ = true;
@@ -223,6 +227,7 @@ void Server::tell(const notify::Notice& notice) {
 }
 
 void Server::publish(std::string_view event, std::string json) {
+  if (event == "twin") hurry_link();
   live_.send(core_ ? core_->context().tenant : "local", event, json);
 }
 

@@ -95,6 +95,7 @@ class Server : public Shell {
   void commit();
   void publish_latest(const std::vector<sensing::Observation>& observations);
   void link_loop();
+  void hurry_link();  // something should not wait for the next heartbeat
   std::optional<base::DurationUs> contact(carrier::Carrier& carrier, bool& progress);
   // Runs on the core's thread and waits; from the link thread only. False: stopping.
   bool run_on_core(std::function<void(Core&)> work);
