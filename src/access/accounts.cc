@@ -57,12 +57,7 @@ base::Bytes encode(const Account& account) {
 base::Result<Account> decode_account(base::ByteView bytes) {
   Account out;
   base::CborReader reader(bytes);
-  LANDER_ASSIGN(const std::uint64_t items, reader.array());
-  LANDER_ASSIGN(const std::uint64_t version, reader.unsigned_integer());
-  if (version != kAccountVersion) {
-    return Error(Code::kUnsupported, "an account has version " + std::to_string(version) +
-                                         "; this program knows version 1");
-  }
+  LANDER_TRY(reader.record(6, kAccountVersion, "an account"));
   LANDER_ASSIGN(const std::string_view tenant, reader.text());
   LANDER_ASSIGN(const std::string_view user, reader.text());
   LANDER_ASSIGN(const std::string_view hash, reader.text());
@@ -70,7 +65,7 @@ base::Result<Account> decode_account(base::ByteView bytes) {
   LANDER_ASSIGN(out.disabled, reader.boolean());
   LANDER_TRY(reader.end());
   LANDER_ASSIGN(out.role, parse_role(role));
-  if (items != 6 || !valid_name(user) || tenant.size() > kMaxTenant || hash.size() > kMaxHash) {
+  if (!valid_name(user) || tenant.size() > kMaxTenant || hash.size() > kMaxHash) {
     return Error(Code::kCorrupt, "an account's fields are out of their bounds");
   }
   out.tenant = tenant;

@@ -5,6 +5,8 @@ namespace lander::alert {
 namespace {
 
 constexpr std::uint64_t kFormat = 1;
+constexpr std::uint8_t kSeverities = static_cast<std::uint8_t>(Severity::kCritical) + 1;
+constexpr std::uint8_t kEventKinds = static_cast<std::uint8_t>(EventKind::kInService) + 1;
 constexpr std::size_t kMaxIdBytes = 64;
 constexpr std::size_t kMaxNameBytes = 256;
 constexpr std::size_t kMaxTextBytes = 4096;
@@ -55,45 +57,29 @@ void put(base::CborWriter& out, const Info& info) {
   }
 }
 
-base::Status expect_array(base::CborReader& in, std::uint64_t length, const char* what) {
-  LANDER_ASSIGN(const std::uint64_t found, in.array());
-  if (found == length) return {};
-  return base::Error(base::Code::kCorrupt, std::string(what) + " before byte " +
-                                               std::to_string(in.offset()) + ": expected " +
-                                               std::to_string(length) + " fields, found " +
-                                               std::to_string(found));
-}
-
-base::Result<std::string> read_text(base::CborReader& in) {
-  LANDER_ASSIGN(const std::string_view text, in.text());
-  return std::string(text);
-}
-
 base::Result<Cause> read_cause(base::CborReader& in) {
   Cause cause;
-  LANDER_TRY(expect_array(in, 5, "cause"));
-  LANDER_ASSIGN(cause.datastream, read_text(in));
+  LANDER_TRY(in.array_of(5, "cause"));
+  LANDER_ASSIGN(cause.datastream, in.text());
   LANDER_ASSIGN(cause.share, in.real());
   LANDER_ASSIGN(cause.value, in.real());
   LANDER_ASSIGN(cause.expected, in.real());
-  LANDER_ASSIGN(cause.unit, read_text(in));
+  LANDER_ASSIGN(cause.unit, in.text());
   return cause;
 }
 
 base::Result<Evidence> read_evidence(base::CborReader& in) {
   Evidence evidence;
-  LANDER_TRY(expect_array(in, 3, "evidence"));
+  LANDER_TRY(in.array_of(3, "evidence"));
   LANDER_ASSIGN(evidence.from, in.integer());
   LANDER_ASSIGN(evidence.to, in.integer());
   LANDER_ASSIGN(const std::uint64_t series, in.array());
   for (std::uint64_t i = 0; i < series; ++i) {
-    LANDER_TRY(expect_array(in, 2, "series of evidence"));
-    LANDER_ASSIGN(std::string datastream, read_text(in));
+    LANDER_TRY(in.array_of(2, "series of evidence"));
+    LANDER_ASSIGN(const std::string_view datastream, in.text());
     LANDER_ASSIGN(const std::uint64_t numbers, in.array());
     if (numbers % 2 != 0 || numbers > 2 * kMaxPoints) {
-      return base::Error(base::Code::kCorrupt, "series of evidence before byte " +
-                                                   std::to_string(in.offset()) +
-                                                   ": expected at most 120 pairs");
+      return in.corrupt("at most 120 pairs of evidence");
     }
     std::vector<Point> points;
     for (std::uint64_t k = 0; k < numbers; k += 2) {
@@ -101,28 +87,25 @@ base::Result<Evidence> read_evidence(base::CborReader& in) {
       LANDER_ASSIGN(const std::int64_t after, in.integer());
       LANDER_ASSIGN(point.value, in.real());
       if (__builtin_add_overflow(evidence.from, after, &point.time)) {
-        return base::Error(base::Code::kCorrupt, "a time of the evidence overflows");
+        return in.corrupt("a time that does not overflow");
       }
       points.push_back(point);
     }
-    evidence.series.emplace_back(std::move(datastream), std::move(points));
+    evidence.series.emplace_back(datastream, std::move(points));
   }
   return evidence;
 }
 
 base::Result<Info> read_info(base::CborReader& in) {
   Info info;
-  LANDER_TRY(expect_array(in, 9, "raise"));
-  LANDER_ASSIGN(info.asset, read_text(in));
-  LANDER_ASSIGN(info.title, read_text(in));
-  LANDER_ASSIGN(info.detail, read_text(in));
-  LANDER_ASSIGN(const std::uint64_t severity, in.unsigned_integer());
-  if (severity > static_cast<std::uint64_t>(Severity::kCritical)) {
-    return base::Error(base::Code::kCorrupt, "unknown severity " + std::to_string(severity));
-  }
+  LANDER_TRY(in.array_of(9, "raise"));
+  LANDER_ASSIGN(info.asset, in.text());
+  LANDER_ASSIGN(info.title, in.text());
+  LANDER_ASSIGN(info.detail, in.text());
+  LANDER_ASSIGN(const std::uint8_t severity, in.enumerator(kSeverities, "a severity"));
   info.severity = static_cast<Severity>(severity);
-  LANDER_ASSIGN(info.rule, read_text(in));
-  LANDER_ASSIGN(info.model, read_text(in));
+  LANDER_ASSIGN(info.rule, in.text());
+  LANDER_ASSIGN(info.model, in.text());
   LANDER_ASSIGN(info.score, in.real());
   LANDER_ASSIGN(const std::uint64_t causes, in.array());
   for (std::uint64_t i = 0; i < causes; ++i) {
@@ -135,22 +118,14 @@ base::Result<Info> read_info(base::CborReader& in) {
 
 base::Result<Event> read_event(base::CborReader& in) {
   Event event;
-  LANDER_TRY(expect_array(in, 9, "alert event"));
-  LANDER_ASSIGN(const std::uint64_t format, in.unsigned_integer());
-  if (format != kFormat) {
-    return base::Error(base::Code::kUnsupported, "alert event of format " + std::to_string(format) +
-                                                     "; this version reads 1");
-  }
-  LANDER_ASSIGN(event.id, read_text(in));
-  LANDER_ASSIGN(event.alert, read_text(in));
-  LANDER_ASSIGN(const std::uint64_t kind, in.unsigned_integer());
-  if (kind > static_cast<std::uint64_t>(EventKind::kInService)) {
-    return base::Error(base::Code::kCorrupt, "unknown kind of alert event " + std::to_string(kind));
-  }
+  LANDER_TRY(in.record(9, kFormat, "alert event"));
+  LANDER_ASSIGN(event.id, in.text());
+  LANDER_ASSIGN(event.alert, in.text());
+  LANDER_ASSIGN(const std::uint8_t kind, in.enumerator(kEventKinds, "a kind of event"));
   event.kind = static_cast<EventKind>(kind);
   LANDER_ASSIGN(event.time, in.integer());
-  LANDER_ASSIGN(event.actor, read_text(in));
-  LANDER_ASSIGN(event.comment, read_text(in));
+  LANDER_ASSIGN(event.actor, in.text());
+  LANDER_ASSIGN(event.comment, in.text());
   LANDER_ASSIGN(event.until, in.integer());
   LANDER_ASSIGN(const base::CborType next, in.peek());
   if (next == base::CborType::kNull) {

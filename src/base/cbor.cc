@@ -18,9 +18,20 @@ enum : std::uint8_t {
 };
 constexpr int kMaxDepth = 32;
 
-Error corrupt(std::size_t offset, std::string_view expected) {
+Error wrong(std::size_t offset, std::string_view expected) {
   return Error(Code::kCorrupt,
                "CBOR at byte " + std::to_string(offset) + ": expected " + std::string(expected));
+}
+
+Error wrong(std::size_t offset, const std::string& expected, std::uint64_t found) {
+  return wrong(offset, expected + ", found " + std::to_string(found));
+}
+
+std::string sized(std::string_view what, std::size_t least, std::size_t most) {
+  std::string out(what);
+  if (least == most) return out + " of " + std::to_string(most) + " bytes";
+  if (least == 0) return out + " of at most " + std::to_string(most) + " bytes";
+  return out + " of " + std::to_string(least) + " to " + std::to_string(most) + " bytes";
 }
 
 }  // namespace
@@ -100,7 +111,7 @@ CborWriter& CborWriter::raw(ByteView encoded) {
 }
 
 Result<CborType> CborReader::peek() const {
-  if (at_end()) return corrupt(offset_, "another item, found the end");
+  if (at_end()) return wrong(offset_, "another item, found the end");
   const std::uint8_t first = data_[offset_];
   switch (first >> 5) {
     case kMajUnsigned:
@@ -123,24 +134,24 @@ Result<CborType> CborReader::peek() const {
   if (first == 0xF4 || first == 0xF5) return CborType::kBoolean;
   if (first == 0xF6) return CborType::kNull;
   if (first == 0xFB) return CborType::kReal;
-  return corrupt(offset_, "a boolean, null or 64-bit number");
+  return wrong(offset_, "a boolean, null or 64-bit number");
 }
 
 Result<std::uint64_t> CborReader::head(std::uint8_t major, const char* expected) {
-  if (at_end() || data_[offset_] >> 5 != major) return corrupt(offset_, expected);
+  if (at_end() || data_[offset_] >> 5 != major) return wrong(offset_, expected);
   const std::uint8_t info = data_[offset_] & 31;
   if (info < 24) {
     ++offset_;
     return static_cast<std::uint64_t>(info);
   }
-  if (info > 27) return corrupt(offset_, "a definite length");
+  if (info > 27) return wrong(offset_, "a definite length");
   const std::size_t bytes = std::size_t{1} << (info - 24);
   if (data_.size() - offset_ - 1 < bytes)
-    return corrupt(offset_, "more bytes of a length or integer");
+    return wrong(offset_, "more bytes of a length or integer");
   std::uint64_t value = 0;
   for (std::size_t i = 1; i <= bytes; ++i) value = value << 8 | data_[offset_ + i];
   const std::uint64_t least = bytes == 1 ? 24 : std::uint64_t{1} << (4 * bytes);
-  if (value < least) return corrupt(offset_, "the shortest form of an integer");
+  if (value < least) return wrong(offset_, "the shortest form of an integer");
   offset_ += 1 + bytes;
   return value;
 }
@@ -152,7 +163,7 @@ Result<std::int64_t> CborReader::integer() {
                 head(negative ? kMajNegative : kMajUnsigned, "an integer"));
   if (value > static_cast<std::uint64_t>(INT64_MAX)) {
     offset_ = start;
-    return corrupt(start, "an integer of at most 63 bits");
+    return wrong(start, "an integer of at most 63 bits");
   }
   return negative ? static_cast<std::int64_t>(~value) : static_cast<std::int64_t>(value);
 }
@@ -163,7 +174,7 @@ Result<std::uint64_t> CborReader::unsigned_integer() {
 
 Result<double> CborReader::real() {
   if (data_.size() - offset_ < 9 || data_[offset_] != 0xFB)
-    return corrupt(offset_, "a 64-bit number");
+    return wrong(offset_, "a 64-bit number");
   std::uint64_t bits = 0;
   for (int i = 1; i <= 8; ++i) bits = bits << 8 | data_[offset_ + i];
   offset_ += 9;
@@ -172,12 +183,12 @@ Result<double> CborReader::real() {
 
 Result<bool> CborReader::boolean() {
   if (at_end() || (data_[offset_] != 0xF4 && data_[offset_] != 0xF5))
-    return corrupt(offset_, "a boolean");
+    return wrong(offset_, "a boolean");
   return data_[offset_++] == 0xF5;
 }
 
 Status CborReader::null() {
-  if (at_end() || data_[offset_] != 0xF6) return corrupt(offset_, "null");
+  if (at_end() || data_[offset_] != 0xF6) return wrong(offset_, "null");
   ++offset_;
   return {};
 }
@@ -187,7 +198,7 @@ Result<std::string_view> CborReader::text() {
   LANDER_ASSIGN(const std::uint64_t size, head(kMajText, "text"));
   if (size > data_.size() - offset_ || !is_utf8(data_.subspan(offset_, size))) {
     offset_ = start;
-    return corrupt(start, "UTF-8 text within the input");
+    return wrong(start, "UTF-8 text within the input");
   }
   const ByteView out = data_.subspan(offset_, size);
   offset_ += size;
@@ -199,7 +210,7 @@ Result<ByteView> CborReader::bytes() {
   LANDER_ASSIGN(const std::uint64_t size, head(kMajBytes, "bytes"));
   if (size > data_.size() - offset_) {
     offset_ = start;
-    return corrupt(start, "bytes within the input");
+    return wrong(start, "bytes within the input");
   }
   const ByteView out = data_.subspan(offset_, size);
   offset_ += size;
@@ -211,7 +222,7 @@ Result<std::uint64_t> CborReader::array() {
   LANDER_ASSIGN(const std::uint64_t length, head(kMajArray, "an array"));
   if (length > data_.size() - offset_) {
     offset_ = start;
-    return corrupt(start, "an array within the input");
+    return wrong(start, "an array within the input");
   }
   return length;
 }
@@ -221,7 +232,7 @@ Result<std::uint64_t> CborReader::map() {
   LANDER_ASSIGN(const std::uint64_t length, head(kMajMap, "a map"));
   if (length > (data_.size() - offset_) / 2) {
     offset_ = start;
-    return corrupt(start, "a map within the input");
+    return wrong(start, "a map within the input");
   }
   return length;
 }
@@ -288,7 +299,7 @@ Result<ByteView> CborReader::skip() {
     }
     if (!status.ok()) return fail(status.error());
     if (children > 0) {
-      if (depth == kMaxDepth) return fail(corrupt(offset_, "at most 32 levels of nesting"));
+      if (depth == kMaxDepth) return fail(wrong(offset_, "at most 32 levels of nesting"));
       left[++depth] = children;
     }
   }
@@ -296,8 +307,69 @@ Result<ByteView> CborReader::skip() {
 }
 
 Status CborReader::end() const {
-  if (!at_end()) return corrupt(offset_, "the end of the input");
+  if (!at_end()) return wrong(offset_, "the end of the input");
   return {};
+}
+
+Status CborReader::array_of(std::uint64_t fields, std::string_view what) {
+  const std::size_t start = offset_;
+  LANDER_ASSIGN(const std::uint64_t found, array());
+  if (found == fields) return {};
+  offset_ = start;
+  return wrong(start, std::string(what) + " of " + std::to_string(fields) + " fields", found);
+}
+
+Result<std::uint64_t> CborReader::array_up_to(std::uint64_t most, std::string_view what) {
+  const std::size_t start = offset_;
+  LANDER_ASSIGN(const std::uint64_t found, array());
+  if (found <= most) return found;
+  offset_ = start;
+  return wrong(start, "at most " + std::to_string(most) + " " + std::string(what), found);
+}
+
+Status CborReader::record(std::uint64_t fields, std::uint64_t format, std::string_view what) {
+  const std::size_t start = offset_;
+  LANDER_ASSIGN(const std::uint64_t found, array());
+  auto found_format = unsigned_integer();
+  if (found_format.ok() && *found_format == format && found == fields) return {};
+  offset_ = start;
+  if (!found_format.ok()) return found_format.error();
+  if (*found_format != format) {
+    return Error(Code::kUnsupported, std::string(what) + " of format " +
+                                         std::to_string(*found_format) + "; this version reads " +
+                                         std::to_string(format));
+  }
+  return wrong(start, std::string(what) + " of " + std::to_string(fields) + " fields", found);
+}
+
+Result<std::string> CborReader::text_of(std::size_t least_bytes, std::size_t most_bytes,
+                                        std::string_view what) {
+  const std::size_t start = offset_;
+  LANDER_ASSIGN(const std::string_view found, text());
+  if (found.size() >= least_bytes && found.size() <= most_bytes) return std::string(found);
+  offset_ = start;
+  return wrong(start, sized(what, least_bytes, most_bytes), found.size());
+}
+
+Result<ByteView> CborReader::bytes_of(std::size_t least, std::size_t most, std::string_view what) {
+  const std::size_t start = offset_;
+  LANDER_ASSIGN(const ByteView found, bytes());
+  if (found.size() >= least && found.size() <= most) return found;
+  offset_ = start;
+  return wrong(start, sized(what, least, most), found.size());
+}
+
+Result<std::uint8_t> CborReader::enumerator(std::uint8_t end, std::string_view what) {
+  const std::size_t start = offset_;
+  LANDER_ASSIGN(const std::uint64_t found, unsigned_integer());
+  if (found < end) return static_cast<std::uint8_t>(found);
+  offset_ = start;
+  return wrong(start, std::string(what) + " below " + std::to_string(end), found);
+}
+
+Error CborReader::corrupt(std::string_view expected) const {
+  return Error(Code::kCorrupt, "CBOR before byte " + std::to_string(offset_) + ": expected " +
+                                   std::string(expected));
 }
 
 }  // namespace lander::base

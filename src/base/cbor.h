@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "base/bytes.h"
@@ -72,6 +73,19 @@ class CborReader {
   Result<std::uint64_t> tag();
   Result<ByteView> skip();  // one whole item (nesting at most 32 deep), as its encoded bytes
   Status end() const;       // kCorrupt when bytes remain
+
+  // The same within the bounds of a format; `what` is being read, for the error.
+  Status array_of(std::uint64_t fields, std::string_view what);
+  Result<std::uint64_t> array_up_to(std::uint64_t most, std::string_view what);
+  // [format, ...]: an array of `fields` that begins with the number of its format. Another format
+  // is kUnsupported, whatever its number of fields.
+  Status record(std::uint64_t fields, std::uint64_t format, std::string_view what);
+  Result<std::string> text_of(std::size_t least_bytes, std::size_t most_bytes,
+                              std::string_view what = "text");
+  Result<ByteView> bytes_of(std::size_t least, std::size_t most, std::string_view what);
+  Result<std::uint8_t> enumerator(std::uint8_t end, std::string_view what);  // below `end`
+  // kCorrupt at the cursor: for what a caller finds wrong with what it has just read.
+  Error corrupt(std::string_view expected) const;
 
  private:
   Result<std::uint64_t> head(std::uint8_t major, const char* expected);

@@ -242,5 +242,40 @@ TEST(Cbor, AnErrorNamesTheByteAndWhatWasExpected) {
   EXPECT_EQ(*reader.text(), "x");  // the reader stands where it stood
 }
 
+TEST(Cbor, AnItemBeyondTheBoundsOfItsFormatIsRefusedAndTheCursorStaysBeforeIt) {
+  CborWriter out;
+  out.array(3).unsigned_integer(2).text("pump").bytes(Bytes(5));
+  const Bytes encoded = out.take();
+  CborReader in(encoded);
+  EXPECT_EQ(in.array_of(2, "a thing").error().message(),
+            "CBOR at byte 0: expected a thing of 2 fields, found 3");
+  EXPECT_EQ(in.array_up_to(2, "things").error().message(),
+            "CBOR at byte 0: expected at most 2 things, found 3");
+  EXPECT_EQ(in.record(4, 2, "a thing").error().code(), Code::kCorrupt);
+  EXPECT_EQ(in.offset(), 0u);
+  ASSERT_TRUE(in.array_of(3, "a thing").ok());
+  EXPECT_EQ(in.enumerator(2, "a kind").error().message(),
+            "CBOR at byte 1: expected a kind below 2, found 2");
+  ASSERT_EQ(*in.enumerator(3, "a kind"), 2);
+  EXPECT_EQ(in.text_of(1, 3, "a name").error().message(),
+            "CBOR at byte 2: expected a name of 1 to 3 bytes, found 4");
+  ASSERT_EQ(*in.text_of(1, 4), "pump");
+  EXPECT_EQ(in.bytes_of(4, 4, "a key").error().message(),
+            "CBOR at byte 7: expected a key of 4 bytes, found 5");
+  ASSERT_EQ(in.bytes_of(5, 5, "a key")->size(), 5u);
+  EXPECT_TRUE(in.end().ok());
+}
+
+TEST(Cbor, ARecordOfANewerFormatIsCalledUnsupportedThoughItHasOtherFields) {
+  CborWriter out;
+  out.array(4).unsigned_integer(2).null().null().null();
+  const Bytes encoded = out.take();
+  CborReader in(encoded);
+  const Status status = in.record(3, 1, "a thing");
+  EXPECT_EQ(status.error().code(), Code::kUnsupported);
+  EXPECT_EQ(status.error().message(), "a thing of format 2; this version reads 1");
+  EXPECT_TRUE(in.record(4, 2, "a thing").ok());
+}
+
 }  // namespace
 }  // namespace lander::base

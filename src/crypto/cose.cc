@@ -50,24 +50,10 @@ base::Status expect_map(CborReader& reader, std::uint64_t pairs) {
                  std::to_string(found));
 }
 
-base::Status expect_array(CborReader& reader, std::uint64_t items) {
-  LANDER_ASSIGN(const std::uint64_t found, reader.array());
-  if (found == items) return {};
-  return corrupt("COSE: expected " + std::to_string(items) + " items, found " +
-                 std::to_string(found));
-}
-
 base::Status expect_tag(CborReader& reader, std::uint64_t tag) {
   LANDER_ASSIGN(const std::uint64_t found, reader.tag());
   if (found == tag) return {};
   return corrupt("COSE: expected tag " + std::to_string(tag) + ", found " + std::to_string(found));
-}
-
-base::Result<ByteView> sized_bytes(CborReader& reader, std::size_t size, const char* what) {
-  LANDER_ASSIGN(const ByteView found, reader.bytes());
-  if (found.size() == size) return found;
-  return corrupt(std::string("COSE: expected ") + what + " of " + std::to_string(size) +
-                 " bytes, found " + std::to_string(found.size()));
 }
 
 // --- COSE_Sign1 ---------------------------------------------------------------------------------
@@ -82,11 +68,11 @@ base::Result<Sign1> parse_sign1(ByteView message) {
   Sign1 out;
   CborReader reader(message);
   LANDER_TRY(expect_tag(reader, kTagSign1));
-  LANDER_TRY(expect_array(reader, 4));
+  LANDER_TRY(reader.array_of(4, "a COSE structure"));
   LANDER_ASSIGN(out.protected_header, reader.bytes());
   LANDER_TRY(expect_map(reader, 0));
   LANDER_ASSIGN(out.payload, reader.bytes());
-  LANDER_ASSIGN(out.signature, sized_bytes(reader, kSignatureBytes, "a signature"));
+  LANDER_ASSIGN(out.signature, reader.bytes_of(kSignatureBytes, kSignatureBytes, "a signature"));
   LANDER_TRY(reader.end());
 
   CborReader header(out.protected_header);
@@ -94,7 +80,7 @@ base::Result<Sign1> parse_sign1(ByteView message) {
   LANDER_TRY(expect(header, kAlg, "label"));
   LANDER_ASSIGN(out.algorithm, header.integer());
   LANDER_TRY(expect(header, kKid, "label"));
-  LANDER_ASSIGN(out.kid, sized_bytes(header, kKidBytes, "a key id"));
+  LANDER_ASSIGN(out.kid, header.bytes_of(kKidBytes, kKidBytes, "a key id"));
   LANDER_TRY(header.end());
   return out;
 }
@@ -153,17 +139,17 @@ base::Result<Encrypted> parse_encrypted(ByteView message) {
   Encrypted out;
   CborReader reader(message);
   LANDER_TRY(expect_tag(reader, kTagEncrypt));
-  LANDER_TRY(expect_array(reader, 4));
+  LANDER_TRY(reader.array_of(4, "a COSE structure"));
   LANDER_ASSIGN(out.protected_header, reader.bytes());
   LANDER_TRY(expect_map(reader, 1));
   LANDER_TRY(expect(reader, kIv, "label"));
-  LANDER_ASSIGN(out.iv, sized_bytes(reader, kIvBytes, "an IV"));
+  LANDER_ASSIGN(out.iv, reader.bytes_of(kIvBytes, kIvBytes, "an IV"));
   LANDER_ASSIGN(out.ciphertext, reader.bytes());
-  LANDER_TRY(expect_array(reader, 1));
-  LANDER_TRY(expect_array(reader, 3));
+  LANDER_TRY(reader.array_of(1, "a COSE structure"));
+  LANDER_TRY(reader.array_of(3, "a COSE structure"));
   LANDER_ASSIGN(out.recipient_header, reader.bytes());
   LANDER_TRY(expect_map(reader, 0));
-  LANDER_TRY(sized_bytes(reader, 0, "a wrapped key"));
+  LANDER_TRY(reader.bytes_of(0, 0, "a wrapped key"));
   LANDER_TRY(reader.end());
   if (out.ciphertext.size() < kTagBytes) return corrupt("COSE: the ciphertext is cut short");
 
@@ -178,7 +164,7 @@ base::Result<Encrypted> parse_encrypted(ByteView message) {
   LANDER_TRY(expect(recipient, kAlg, "label"));
   LANDER_TRY(expect(recipient, kEcdhEsHkdf256, "algorithm"));
   LANDER_TRY(expect(recipient, kKid, "label"));
-  LANDER_ASSIGN(out.recipient_kid, sized_bytes(recipient, kKidBytes, "a key id"));
+  LANDER_ASSIGN(out.recipient_kid, recipient.bytes_of(kKidBytes, kKidBytes, "a key id"));
   LANDER_TRY(expect(recipient, kEphemeralKey, "label"));
   LANDER_TRY(expect_map(recipient, 3));
   LANDER_TRY(expect(recipient, kKty, "label"));
@@ -186,7 +172,7 @@ base::Result<Encrypted> parse_encrypted(ByteView message) {
   LANDER_TRY(expect(recipient, kCrv, "label"));
   LANDER_TRY(expect(recipient, kCrvX25519, "curve"));
   LANDER_TRY(expect(recipient, kX, "label"));
-  LANDER_ASSIGN(out.ephemeral, sized_bytes(recipient, kX25519Bytes, "an X25519 key"));
+  LANDER_ASSIGN(out.ephemeral, recipient.bytes_of(kX25519Bytes, kX25519Bytes, "an X25519 key"));
   LANDER_TRY(recipient.end());
   return out;
 }

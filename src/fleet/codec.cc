@@ -14,43 +14,19 @@ base::Error invalid(const Rollout& rollout, const std::string& what) {
   return {base::Code::kInvalid, "rollout " + rollout.id + ": " + what};
 }
 
-base::Error corrupt(const base::CborReader& in, const std::string& expected) {
-  return {base::Code::kCorrupt,
-          "before byte " + std::to_string(in.offset()) + ": expected " + expected};
-}
-
-base::Status expect_array(base::CborReader& in, std::uint64_t length, const char* what) {
-  LANDER_ASSIGN(const std::uint64_t found, in.array());
-  if (found == length) return {};
-  return corrupt(in, std::string(what) + " of " + std::to_string(length) + " fields");
-}
-
-base::Result<std::string> read_text(base::CborReader& in, std::size_t most) {
-  LANDER_ASSIGN(const std::string_view text, in.text());
-  if (text.size() > most) return corrupt(in, "text of at most " + std::to_string(most) + " bytes");
-  return std::string(text);
-}
-
-base::Result<std::uint8_t> read_enum(base::CborReader& in, std::uint64_t end) {
-  LANDER_ASSIGN(const std::uint64_t number, in.unsigned_integer());
-  if (number >= end) return corrupt(in, "a number below " + std::to_string(end));
-  return static_cast<std::uint8_t>(number);
-}
-
 base::Result<std::uint32_t> read_u32(base::CborReader& in) {
   LANDER_ASSIGN(const std::uint64_t number, in.unsigned_integer());
-  if (number > UINT32_MAX) return corrupt(in, "a number of 32 bits");
+  if (number > UINT32_MAX) return in.corrupt("a number of 32 bits");
   return static_cast<std::uint32_t>(number);
 }
 
 base::Status read_phases(base::CborReader& in, Rollout& out) {
-  LANDER_ASSIGN(const std::uint64_t phases, in.array());
-  if (phases > kMaxPhases) return corrupt(in, "at most 100 phases");
+  LANDER_ASSIGN(const std::uint64_t phases, in.array_up_to(kMaxPhases, "phases"));
   for (std::uint64_t i = 0; i < phases; ++i) {
     LANDER_ASSIGN(const std::uint64_t sites, in.array());
     auto& phase = out.phases.emplace_back();
     for (std::uint64_t k = 0; k < sites; ++k) {
-      LANDER_ASSIGN(std::string site, read_text(in, kMaxNameBytes));
+      LANDER_ASSIGN(std::string site, in.text_of(0, kMaxNameBytes));
       phase.push_back(std::move(site));
     }
   }
@@ -60,15 +36,15 @@ base::Status read_phases(base::CborReader& in, Rollout& out) {
 base::Status read_sites(base::CborReader& in, Rollout& out) {
   LANDER_ASSIGN(const std::uint64_t sites, in.array());
   for (std::uint64_t i = 0; i < sites; ++i) {
-    LANDER_TRY(expect_array(in, 3, "site"));
-    LANDER_ASSIGN(std::string name, read_text(in, kMaxNameBytes));
+    LANDER_TRY(in.array_of(3, "site"));
+    LANDER_ASSIGN(std::string name, in.text_of(0, kMaxNameBytes));
     if (!out.sites.empty() && name <= out.sites.rbegin()->first) {
-      return corrupt(in, "sites in order");
+      return in.corrupt("sites in order");
     }
     Rollout::Site site;
-    LANDER_ASSIGN(const std::uint8_t status, read_enum(in, 5));
+    LANDER_ASSIGN(const std::uint8_t status, in.enumerator(5, "a status"));
     site.status = static_cast<twin::Status>(status);
-    LANDER_ASSIGN(site.reason, read_text(in, kMaxReasonBytes));
+    LANDER_ASSIGN(site.reason, in.text_of(0, kMaxReasonBytes));
     out.sites.emplace(std::move(name), std::move(site));
   }
   return {};
@@ -76,23 +52,18 @@ base::Status read_sites(base::CborReader& in, Rollout& out) {
 
 base::Result<Rollout> read_rollout(base::CborReader& in) {
   Rollout out;
-  LANDER_TRY(expect_array(in, 14, "rollout"));
-  LANDER_ASSIGN(const std::uint64_t format, in.unsigned_integer());
-  if (format != kFormat) {
-    return base::Error(base::Code::kUnsupported,
-                       "of format " + std::to_string(format) + "; this version reads 1");
-  }
+  LANDER_TRY(in.record(14, kFormat, "rollout"));
   for (std::string* text :
        {&out.id, &out.tenant, &out.app, &out.version, &out.digest, &out.author}) {
-    LANDER_ASSIGN(*text, read_text(in, kMaxNameBytes));
+    LANDER_ASSIGN(*text, in.text_of(0, kMaxNameBytes));
   }
   LANDER_ASSIGN(out.created, in.integer());
   LANDER_TRY(read_phases(in, out));
   LANDER_ASSIGN(out.max_failed, read_u32(in));
-  LANDER_ASSIGN(const std::uint8_t state, read_enum(in, 4));
+  LANDER_ASSIGN(const std::uint8_t state, in.enumerator(4, "a state"));
   out.state = static_cast<Rollout::State>(state);
   LANDER_ASSIGN(out.phase, read_u32(in));
-  LANDER_ASSIGN(out.reason, read_text(in, kMaxReasonBytes));
+  LANDER_ASSIGN(out.reason, in.text_of(0, kMaxReasonBytes));
   LANDER_TRY(read_sites(in, out));
   LANDER_TRY(in.end());
   return out;

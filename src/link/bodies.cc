@@ -11,8 +11,8 @@ constexpr std::uint64_t kMaxBlobBytes = std::uint64_t{1} << 30;
 
 base::Result<SeriesSummary> read_summary(base::CborReader& in) {
   SeriesSummary out;
-  LANDER_TRY(expect_array(in, 9, "summary"));
-  LANDER_ASSIGN(out.datastream, read_text(in, kMaxIdBytes, "a datastream's id"));
+  LANDER_TRY(in.array_of(9, "summary"));
+  LANDER_ASSIGN(out.datastream, in.text_of(1, kMaxIdBytes, "a datastream's id"));
   LANDER_ASSIGN(const std::uint64_t revision, in.unsigned_integer());
   LANDER_ASSIGN(out.from, in.integer());
   LANDER_ASSIGN(out.span, in.integer());
@@ -21,17 +21,16 @@ base::Result<SeriesSummary> read_summary(base::CborReader& in) {
   LANDER_ASSIGN(out.summary.least, in.real());
   LANDER_ASSIGN(out.summary.most, in.real());
   LANDER_ASSIGN(out.summary.sum, in.real());
-  if (revision == 0 || revision > UINT32_MAX) return corrupt(in, "a revision from 1");
-  if (out.span <= 0 || out.span > base::kDay) return corrupt(in, "a span of up to a day");
-  if (out.summary.count < 0 || out.summary.others < 0) return corrupt(in, "counts from 0");
+  if (revision == 0 || revision > UINT32_MAX) return in.corrupt("a revision from 1");
+  if (out.span <= 0 || out.span > base::kDay) return in.corrupt("a span of up to a day");
+  if (out.summary.count < 0 || out.summary.others < 0) return in.corrupt("counts from 0");
   out.revision = static_cast<std::uint32_t>(revision);
   return out;
 }
 
 base::Result<std::vector<SeriesSummary>> read_summaries(base::CborReader& in) {
   std::vector<SeriesSummary> out;
-  LANDER_TRY(expect_array(in, 2, "summaries"));
-  LANDER_TRY(expect_format(in, kFormat, "summaries"));
+  LANDER_TRY(in.record(2, kFormat, "summaries"));
   LANDER_ASSIGN(const std::uint64_t count, in.array());
   for (std::uint64_t i = 0; i < count; ++i) {
     LANDER_ASSIGN(SeriesSummary summary, read_summary(in));
@@ -43,16 +42,15 @@ base::Result<std::vector<SeriesSummary>> read_summaries(base::CborReader& in) {
 
 base::Result<BlobPiece> read_blob(base::CborReader& in) {
   BlobPiece out;
-  LANDER_TRY(expect_array(in, 5, "piece of a blob"));
-  LANDER_TRY(expect_format(in, kFormat, "piece of a blob"));
-  LANDER_ASSIGN(out.digest, read_text(in, kMaxDigestBytes, "a digest"));
+  LANDER_TRY(in.record(5, kFormat, "piece of a blob"));
+  LANDER_ASSIGN(out.digest, in.text_of(1, kMaxDigestBytes, "a digest"));
   LANDER_ASSIGN(out.offset, in.unsigned_integer());
   LANDER_ASSIGN(out.total, in.unsigned_integer());
   LANDER_ASSIGN(const base::ByteView bytes, in.bytes());
-  if (out.total > kMaxBlobBytes) return corrupt(in, "a blob of at most 1 GiB");
-  if (bytes.size() > kBlobChunkBytes) return corrupt(in, "a piece of at most 256 KiB");
+  if (out.total > kMaxBlobBytes) return in.corrupt("a blob of at most 1 GiB");
+  if (bytes.size() > kBlobChunkBytes) return in.corrupt("a piece of at most 256 KiB");
   if (out.offset > out.total || bytes.size() > out.total - out.offset) {
-    return corrupt(in, "a piece that lies within its blob");
+    return in.corrupt("a piece that lies within its blob");
   }
   LANDER_TRY(in.end());
   out.bytes.assign(bytes.begin(), bytes.end());

@@ -32,12 +32,12 @@ void put_vitals(base::CborWriter& out, const std::map<std::string, double>& vita
 base::Result<std::map<std::string, double>> read_vitals(base::CborReader& in) {
   std::map<std::string, double> out;
   LANDER_ASSIGN(const std::uint64_t count, in.map());
-  if (count > kMaxVitals) return corrupt(in, "at most 64 vitals");
+  if (count > kMaxVitals) return in.corrupt("at most 64 vitals");
   std::string before;
   for (std::uint64_t i = 0; i < count; ++i) {
-    LANDER_ASSIGN(std::string name, read_text(in, kMaxTypeBytes, "a vital's name"));
+    LANDER_ASSIGN(std::string name, in.text_of(1, kMaxTypeBytes, "a vital's name"));
     LANDER_ASSIGN(const double value, in.real());
-    if (i > 0 && !key_before(before, name)) return corrupt(in, "vitals in order");
+    if (i > 0 && !key_before(before, name)) return in.corrupt("vitals in order");
     out[name] = value;
     before = std::move(name);
   }
@@ -46,12 +46,11 @@ base::Result<std::map<std::string, double>> read_vitals(base::CborReader& in) {
 
 base::Result<std::vector<Want>> read_wants(base::CborReader& in) {
   std::vector<Want> out;
-  LANDER_ASSIGN(const std::uint64_t count, in.array());
-  if (count > kMaxWants) return corrupt(in, "at most 64 wants");
+  LANDER_ASSIGN(const std::uint64_t count, in.array_up_to(kMaxWants, "wants"));
   for (std::uint64_t i = 0; i < count; ++i) {
     Want want;
-    LANDER_TRY(expect_array(in, 2, "want"));
-    LANDER_ASSIGN(want.digest, read_text(in, kMaxNameBytes, "a digest"));
+    LANDER_TRY(in.array_of(2, "want"));
+    LANDER_ASSIGN(want.digest, in.text_of(1, kMaxNameBytes, "a digest"));
     LANDER_ASSIGN(want.offset, in.unsigned_integer());
     out.push_back(std::move(want));
   }
@@ -60,11 +59,10 @@ base::Result<std::vector<Want>> read_wants(base::CborReader& in) {
 
 base::Result<std::vector<Receipt>> read_receipts(base::CborReader& in) {
   std::vector<Receipt> out;
-  LANDER_ASSIGN(const std::uint64_t count, in.array());
-  if (count > kMaxReceipts) return corrupt(in, "at most 8 receipts");
+  LANDER_ASSIGN(const std::uint64_t count, in.array_up_to(kMaxReceipts, "receipts"));
   for (std::uint64_t i = 0; i < count; ++i) {
     Receipt receipt;
-    LANDER_TRY(expect_array(in, 3, "receipt"));
+    LANDER_TRY(in.array_of(3, "receipt"));
     LANDER_ASSIGN(receipt.epoch, in.unsigned_integer());
     LANDER_ASSIGN(receipt.lane, read_lane(in));
     LANDER_ASSIGN(receipt.held, read_ranges(in));
@@ -75,24 +73,23 @@ base::Result<std::vector<Receipt>> read_receipts(base::CborReader& in) {
 
 base::Result<Item> read_item(base::CborReader& in) {
   Item item;
-  LANDER_TRY(expect_array(in, 5, "item"));
+  LANDER_TRY(in.array_of(5, "item"));
   LANDER_ASSIGN(item.lane, read_lane(in));
   LANDER_ASSIGN(item.number, in.unsigned_integer());
-  if (!Ranges().can_add(item.number)) return corrupt(in, "an item's number from 1 to 2^63-1");
-  LANDER_ASSIGN(item.type, read_text(in, kMaxTypeBytes, "an item's type"));
+  if (!Ranges().can_add(item.number)) return in.corrupt("an item's number from 1 to 2^63-1");
+  LANDER_ASSIGN(item.type, in.text_of(1, kMaxTypeBytes, "an item's type"));
   LANDER_ASSIGN(item.created, in.integer());
   LANDER_ASSIGN(const base::ByteView body, in.bytes());
-  if (body.size() > kMaxItemBytes) return corrupt(in, "an item of at most 1 MiB");
+  if (body.size() > kMaxItemBytes) return in.corrupt("an item of at most 1 MiB");
   item.body.assign(body.begin(), body.end());
   return item;
 }
 
 base::Result<Bundle> read_bundle(base::CborReader& in) {
   Bundle out;
-  LANDER_TRY(expect_array(in, 12, "bundle"));
-  LANDER_TRY(expect_format(in, kFormat, "bundle"));
-  LANDER_ASSIGN(out.tenant, read_text(in, kMaxNameBytes, "a tenant"));
-  LANDER_ASSIGN(out.site, read_text(in, kMaxNameBytes, "a site"));
+  LANDER_TRY(in.record(12, kFormat, "bundle"));
+  LANDER_ASSIGN(out.tenant, in.text_of(1, kMaxNameBytes, "a tenant"));
+  LANDER_ASSIGN(out.site, in.text_of(1, kMaxNameBytes, "a site"));
   LANDER_ASSIGN(out.from_hub, in.boolean());
   LANDER_ASSIGN(out.epoch, in.unsigned_integer());
   LANDER_ASSIGN(out.sent, in.integer());
@@ -102,7 +99,7 @@ base::Result<Bundle> read_bundle(base::CborReader& in) {
     out.sent_error = kUnknown;
   } else {
     LANDER_ASSIGN(out.sent_error, in.integer());
-    if (out.sent_error < 0 || out.sent_error == kUnknown) return corrupt(in, "a clock's error");
+    if (out.sent_error < 0 || out.sent_error == kUnknown) return in.corrupt("a clock's error");
   }
   LANDER_ASSIGN(out.desired_revision, in.unsigned_integer());
   LANDER_ASSIGN(out.vitals, read_vitals(in));

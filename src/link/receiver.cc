@@ -78,28 +78,25 @@ base::Bytes Receiver::encode() const {
 base::Result<Receiver> Receiver::decode(base::ByteView bytes) {
   Receiver out;
   base::CborReader in(bytes);
-  LANDER_TRY(expect_array(in, 3, "journal of a peer"));
-  LANDER_TRY(expect_format(in, kFormat, "journal of a peer"));
-  LANDER_ASSIGN(const std::uint64_t epochs, in.array());
-  if (epochs > kMaxEpochs) return corrupt(in, "at most 16 epochs");
+  LANDER_TRY(in.record(3, kFormat, "journal of a peer"));
+  LANDER_ASSIGN(const std::uint64_t epochs, in.array_up_to(kMaxEpochs, "epochs"));
   for (std::uint64_t i = 0; i < epochs; ++i) {
     Epoch epoch;
-    LANDER_TRY(expect_array(in, 2, "epoch"));
+    LANDER_TRY(in.array_of(2, "epoch"));
     LANDER_ASSIGN(epoch.id, in.unsigned_integer());
     LANDER_ASSIGN(const std::uint64_t lanes, in.array());
     for (std::uint64_t k = 0; k < lanes; ++k) {
-      LANDER_TRY(expect_array(in, 2, "lane"));
+      LANDER_TRY(in.array_of(2, "lane"));
       LANDER_ASSIGN(const std::uint8_t lane, read_lane(in));
       if (!epoch.lanes.empty() && lane <= epoch.lanes.rbegin()->first) {
-        return corrupt(in, "ascending lanes");
+        return in.corrupt("ascending lanes");
       }
       LANDER_ASSIGN(epoch.lanes[lane], read_ranges(in));
     }
-    if (out.find(epoch.id) != nullptr) return corrupt(in, "each epoch once");
+    if (out.find(epoch.id) != nullptr) return in.corrupt("each epoch once");
     out.epochs_.push_back(std::move(epoch));
   }
-  LANDER_ASSIGN(const std::uint64_t closed, in.array());
-  if (closed > kMaxClosed) return corrupt(in, "at most 4096 closed epochs");
+  LANDER_ASSIGN(const std::uint64_t closed, in.array_up_to(kMaxClosed, "closed epochs"));
   for (std::uint64_t i = 0; i < closed; ++i) {
     LANDER_ASSIGN(const std::uint64_t id, in.unsigned_integer());
     out.closed_.push_back(id);

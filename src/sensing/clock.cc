@@ -209,8 +209,7 @@ base::Result<ClockSegment> decode_clock_segment(base::ByteView bytes) {
   };
   base::CborReader in(bytes);
   ClockSegment out;
-  LANDER_ASSIGN(const std::uint64_t fields, in.array());
-  if (fields != 7) return corrupt("7 fields");
+  LANDER_TRY(in.array_of(7, "a clock segment"));
   LANDER_ASSIGN(out.boot, in.text());
   LANDER_ASSIGN(out.claimed_from, in.integer());
   LANDER_ASSIGN(out.monotonic_from, in.integer());

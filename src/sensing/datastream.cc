@@ -119,24 +119,15 @@ Status read_text(CborReader& in, T& out) {
   return {};
 }
 
-Status fields(CborReader& in, std::uint64_t expected, const char* what) {
-  LANDER_ASSIGN(const std::uint64_t found, in.array());
-  if (found != expected) {
-    return Error(Code::kCorrupt, std::string("datastream: expected ") + std::to_string(expected) +
-                                     " fields of the " + what);
-  }
-  return {};
-}
-
 Status read_sensor(CborReader& in, Sensor& out) {
-  LANDER_TRY(fields(in, 3, "sensor"));
+  LANDER_TRY(in.array_of(3, "a datastream's sensor"));
   LANDER_TRY(read_text(in, out.name));
   LANDER_TRY(read_text(in, out.model));
   return read_text(in, out.serial);
 }
 
 Status read_calibration(CborReader& in, Calibration& out) {
-  LANDER_TRY(fields(in, 4, "calibration"));
+  LANDER_TRY(in.array_of(4, "a datastream's calibration"));
   LANDER_ASSIGN(out.scale, in.real());
   LANDER_ASSIGN(out.offset, in.real());
   LANDER_TRY(read_text(in, out.date));
@@ -144,7 +135,7 @@ Status read_calibration(CborReader& in, Calibration& out) {
 }
 
 Status read_location(CborReader& in, std::optional<Location>& out) {
-  LANDER_TRY(fields(in, 3, "location"));
+  LANDER_TRY(in.array_of(3, "a datastream's location"));
   out.emplace();
   LANDER_ASSIGN(out->latitude, in.real());
   LANDER_ASSIGN(out->longitude, in.real());
@@ -153,7 +144,7 @@ Status read_location(CborReader& in, std::optional<Location>& out) {
 }
 
 Status read_policy(CborReader& in, Policy& out) {
-  LANDER_TRY(fields(in, 3, "policy"));
+  LANDER_TRY(in.array_of(3, "a datastream's policy"));
   LANDER_ASSIGN(const std::uint64_t uplink, in.unsigned_integer());
   if (uplink > static_cast<std::uint64_t>(Uplink::kRaw)) {
     return Error(Code::kUnsupported, "datastream: uplink " + std::to_string(uplink));
@@ -165,7 +156,7 @@ Status read_policy(CborReader& in, Policy& out) {
 }
 
 Status read_binding(CborReader& in, Binding& out) {
-  LANDER_TRY(fields(in, 6, "binding"));
+  LANDER_TRY(in.array_of(6, "a datastream's binding"));
   LANDER_TRY(read_text(in, out.source));
   LANDER_TRY(read_text(in, out.address));
   LANDER_TRY(read_text(in, out.unit));

@@ -8,8 +8,7 @@ constexpr std::uint64_t kBlocksFormat = 1;
 
 base::Result<SeriesBlock> decode_one(base::CborReader& in) {
   SeriesBlock out;
-  LANDER_ASSIGN(const std::uint64_t fields, in.array());
-  if (fields != 5) return base::Error(base::Code::kCorrupt, "blocks: expected 5 fields a block");
+  LANDER_TRY(in.array_of(5, "a block"));
   LANDER_ASSIGN(out.datastream, in.text());
   if (auto id = valid_id(out.datastream); !id.ok()) {
     return base::Error(base::Code::kCorrupt, "blocks: " + id.error().message());
@@ -44,16 +43,8 @@ base::Bytes encode_blocks(const std::vector<SeriesBlock>& blocks) {
 
 base::Result<std::vector<SeriesBlock>> decode_blocks(base::ByteView body) {
   base::CborReader in(body);
-  LANDER_ASSIGN(const std::uint64_t parts, in.array());
-  if (parts != 2) return base::Error(base::Code::kCorrupt, "blocks: expected a format and a list");
-  LANDER_ASSIGN(const std::uint64_t format, in.unsigned_integer());
-  if (format != kBlocksFormat) {
-    return base::Error(base::Code::kUnsupported, "blocks of format " + std::to_string(format));
-  }
-  LANDER_ASSIGN(const std::uint64_t count, in.array());
-  if (count > kMaxSeriesBlocks) {
-    return base::Error(base::Code::kCorrupt, "blocks: expected at most 65536 of them");
-  }
+  LANDER_TRY(in.record(2, kBlocksFormat, "blocks"));
+  LANDER_ASSIGN(const std::uint64_t count, in.array_up_to(kMaxSeriesBlocks, "blocks"));
   std::vector<SeriesBlock> out;  // grows with what decodes, not with what the count claims
   for (std::uint64_t i = 0; i < count; ++i) {
     LANDER_ASSIGN(out.emplace_back(), decode_one(in));

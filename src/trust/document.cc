@@ -52,14 +52,13 @@ base::Status valid(const Document& document) {
 
 base::Result<Signer> read_signer(base::CborReader& reader) {
   Signer out;
-  LANDER_ASSIGN(const std::uint64_t fields, reader.array());
-  if (fields != 3) return corrupt("a signer has 3 fields, not " + std::to_string(fields));
-  LANDER_ASSIGN(out.vendor, text_of(reader, kMaxName, "a vendor"));
+  LANDER_TRY(reader.array_of(3, "a signer"));
+  LANDER_ASSIGN(out.vendor, reader.text_of(1, kMaxName, "a vendor"));
   LANDER_ASSIGN(out.key_der, key_of(reader, crypto::KeyType::kEd25519, "a signer's key"));
-  LANDER_ASSIGN(const std::uint64_t packages, reader.array());
-  LANDER_TRY(bounded(packages, kMaxPackages, "packages of one signer"));
+  LANDER_ASSIGN(const std::uint64_t packages,
+                reader.array_up_to(kMaxPackages, "packages of one signer"));
   for (std::uint64_t i = 0; i < packages; ++i) {
-    LANDER_ASSIGN(std::string name, text_of(reader, kMaxName, "a package's name"));
+    LANDER_ASSIGN(std::string name, reader.text_of(1, kMaxName, "a package's name"));
     out.packages.push_back(std::move(name));
   }
   return out;
@@ -68,17 +67,15 @@ base::Result<Signer> read_signer(base::CborReader& reader) {
 base::Result<Document> decode(base::ByteView payload) {
   Document out;
   base::CborReader reader(payload);
-  LANDER_TRY(expect_form(reader, 5, kFormVersion, "a trust document"));
+  LANDER_TRY(reader.record(5, kFormVersion, "a trust document"));
   LANDER_ASSIGN(out.version, reader.unsigned_integer());
   LANDER_ASSIGN(out.issued, reader.integer());
-  LANDER_ASSIGN(const std::uint64_t signers, reader.array());
-  LANDER_TRY(bounded(signers, kMaxSigners, "signers"));
+  LANDER_ASSIGN(const std::uint64_t signers, reader.array_up_to(kMaxSigners, "signers"));
   for (std::uint64_t i = 0; i < signers; ++i) {
     LANDER_ASSIGN(Signer signer, read_signer(reader));
     out.signers.push_back(std::move(signer));
   }
-  LANDER_ASSIGN(const std::uint64_t revoked, reader.array());
-  LANDER_TRY(bounded(revoked, kMaxRevoked, "revoked packages"));
+  LANDER_ASSIGN(const std::uint64_t revoked, reader.array_up_to(kMaxRevoked, "revoked packages"));
   for (std::uint64_t i = 0; i < revoked; ++i) {
     LANDER_ASSIGN(const base::Bytes digest, bytes_of(reader, 32, 32, "a revoked package"));
     out.revoked_packages.push_back(base::to_hex(digest));

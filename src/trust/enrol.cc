@@ -49,15 +49,14 @@ std::string_view trimmed(std::string_view text) {
 
 base::Result<Token> decode_token(base::CborReader& reader) {
   Token out;
-  LANDER_ASSIGN(const std::uint64_t items, reader.array());
-  if (items != 5) return corrupt("a token has 5 fields, not " + std::to_string(items));
+  LANDER_TRY(reader.array_of(5, "a token"));
   LANDER_ASSIGN(out.secret, bytes_of(reader, kSecretBytes, kSecretBytes, "the token's secret"));
   LANDER_ASSIGN(const base::Bytes hub, bytes_of(reader, kIdBytes, kIdBytes, "the hub's key id"));
   LANDER_ASSIGN(const base::Bytes root, bytes_of(reader, kIdBytes, kIdBytes, "the root's key id"));
   out.hub_key_id = base::to_hex(hub);
   out.root_key_id = base::to_hex(root);
-  LANDER_ASSIGN(out.tenant, text_of(reader, kMaxNames, "the tenant"));
-  LANDER_ASSIGN(out.site, text_of(reader, kMaxNames, "the site"));
+  LANDER_ASSIGN(out.tenant, reader.text_of(1, kMaxNames, "the tenant"));
+  LANDER_ASSIGN(out.site, reader.text_of(1, kMaxNames, "the site"));
   return out;
 }
 
@@ -169,11 +168,11 @@ base::Bytes encode(const EnrolRequest& request) {
 base::Result<EnrolRequest> decode_enrol_request(base::ByteView bytes) {
   EnrolRequest out;
   base::CborReader reader(bytes);
-  LANDER_TRY(expect_form(reader, 6, kEnrolVersion, "an enrolment request"));
-  LANDER_ASSIGN(out.tenant, text_of(reader, kMaxNames, "the tenant"));
-  LANDER_ASSIGN(out.site, text_of(reader, kMaxNames, "the site"));
+  LANDER_TRY(reader.record(6, kEnrolVersion, "an enrolment request"));
+  LANDER_ASSIGN(out.tenant, reader.text_of(1, kMaxNames, "the tenant"));
+  LANDER_ASSIGN(out.site, reader.text_of(1, kMaxNames, "the site"));
   LANDER_ASSIGN(out.secret, bytes_of(reader, kSecretBytes, kSecretBytes, "the secret"));
-  LANDER_ASSIGN(out.csr_pem, text_of(reader, kMaxPem, "the certificate request"));
+  LANDER_ASSIGN(out.csr_pem, reader.text_of(1, kMaxPem, "the certificate request"));
   LANDER_ASSIGN(out.sealing_key_der,
                 key_of(reader, crypto::KeyType::kX25519, "the site's sealing key"));
   LANDER_TRY(reader.end());
@@ -193,9 +192,9 @@ base::Bytes encode(const EnrolReply& reply) {
 base::Result<EnrolReply> decode_enrol_reply(base::ByteView bytes) {
   EnrolReply out;
   base::CborReader reader(bytes);
-  LANDER_TRY(expect_form(reader, 7, kEnrolVersion, "an enrolment's reply"));
-  LANDER_ASSIGN(out.certificate_pem, text_of(reader, kMaxPem, "the certificate"));
-  LANDER_ASSIGN(out.authority_pem, text_of(reader, kMaxPem, "the authority's certificate"));
+  LANDER_TRY(reader.record(7, kEnrolVersion, "an enrolment's reply"));
+  LANDER_ASSIGN(out.certificate_pem, reader.text_of(1, kMaxPem, "the certificate"));
+  LANDER_ASSIGN(out.authority_pem, reader.text_of(1, kMaxPem, "the authority's certificate"));
   LANDER_ASSIGN(out.hub_signing_key_der,
                 key_of(reader, crypto::KeyType::kP256, "the hub's signing key"));
   LANDER_ASSIGN(out.hub_sealing_key_der,

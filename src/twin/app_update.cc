@@ -230,22 +230,21 @@ class Step {
 
 base::Result<AppState> read_state(base::CborReader& in) {
   AppState out;
-  LANDER_TRY(expect_array(in, 12, "state of an app"));
-  LANDER_TRY(expect_format(in, kFormat, "state of an app"));
-  LANDER_ASSIGN(out.name, read_text(in, kMaxDigestBytes));
-  LANDER_ASSIGN(const std::uint8_t state, read_enum(in, 7, "a state"));
+  LANDER_TRY(in.record(12, kFormat, "state of an app"));
+  LANDER_ASSIGN(out.name, in.text_of(0, kMaxDigestBytes));
+  LANDER_ASSIGN(const std::uint8_t state, in.enumerator(7, "a state"));
   out.state = static_cast<UpdateState>(state);
-  LANDER_ASSIGN(out.running, read_text(in, kMaxDigestBytes));
-  LANDER_ASSIGN(out.previous, read_text(in, kMaxDigestBytes));
-  LANDER_ASSIGN(out.wanted, read_text(in, kMaxDigestBytes));
-  LANDER_ASSIGN(out.failed, read_text(in, kMaxDigestBytes));
+  LANDER_ASSIGN(out.running, in.text_of(0, kMaxDigestBytes));
+  LANDER_ASSIGN(out.previous, in.text_of(0, kMaxDigestBytes));
+  LANDER_ASSIGN(out.wanted, in.text_of(0, kMaxDigestBytes));
+  LANDER_ASSIGN(out.failed, in.text_of(0, kMaxDigestBytes));
   LANDER_ASSIGN(out.refused, in.boolean());
   LANDER_ASSIGN(const std::uint64_t restarts, in.unsigned_integer());
-  if (restarts > kMaxGateRestarts + 1) return corrupt(in, "at most 6 restarts");
+  if (restarts > kMaxGateRestarts + 1) return in.corrupt("at most 6 restarts");
   out.restarts = static_cast<std::uint32_t>(restarts);
   LANDER_ASSIGN(out.gate_ends, in.integer());
   LANDER_ASSIGN(out.since, in.integer());
-  LANDER_ASSIGN(out.reason, read_text(in, kMaxTextBytes));
+  LANDER_ASSIGN(out.reason, in.text_of(0, kMaxTextBytes));
   LANDER_TRY(in.end());
   return out;
 }

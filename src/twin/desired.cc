@@ -57,40 +57,38 @@ void put(base::CborWriter& out, const AppAssignment& app) {
 
 base::Result<source::Config> read_source(base::CborReader& in) {
   source::Config out;
-  LANDER_TRY(expect_array(in, 11, "source"));
-  LANDER_ASSIGN(out.id, read_text(in, kMaxTextBytes));
-  LANDER_ASSIGN(const std::uint8_t driver, read_enum(in, 4, "a driver"));
+  LANDER_TRY(in.array_of(11, "source"));
+  LANDER_ASSIGN(out.id, in.text_of(0, kMaxTextBytes));
+  LANDER_ASSIGN(const std::uint8_t driver, in.enumerator(4, "a driver"));
   out.driver = static_cast<source::Driver>(driver);
-  LANDER_ASSIGN(out.address, read_text(in, kMaxTextBytes));
-  LANDER_ASSIGN(out.username, read_text(in, kMaxTextBytes));
-  LANDER_ASSIGN(out.password_file, read_text(in, kMaxTextBytes));
-  LANDER_ASSIGN(out.client_id, read_text(in, kMaxTextBytes));
-  LANDER_ASSIGN(const std::uint64_t topics, in.array());
-  if (topics > kMaxTopics) return corrupt(in, "at most 64 topics");
+  LANDER_ASSIGN(out.address, in.text_of(0, kMaxTextBytes));
+  LANDER_ASSIGN(out.username, in.text_of(0, kMaxTextBytes));
+  LANDER_ASSIGN(out.password_file, in.text_of(0, kMaxTextBytes));
+  LANDER_ASSIGN(out.client_id, in.text_of(0, kMaxTextBytes));
+  LANDER_ASSIGN(const std::uint64_t topics, in.array_up_to(kMaxTopics, "topics"));
   for (std::uint64_t i = 0; i < topics; ++i) {
-    LANDER_ASSIGN(std::string topic, read_text(in, kMaxTextBytes));
+    LANDER_ASSIGN(std::string topic, in.text_of(0, kMaxTextBytes));
     out.topics.push_back(std::move(topic));
   }
   LANDER_ASSIGN(out.poll_interval, in.integer());
   LANDER_ASSIGN(out.speed, in.real());
   LANDER_ASSIGN(out.loop, in.boolean());
-  LANDER_ASSIGN(out.time_column, read_text(in, kMaxTextBytes));
+  LANDER_ASSIGN(out.time_column, in.text_of(0, kMaxTextBytes));
   return out;
 }
 
 base::Result<AppAssignment> read_app(base::CborReader& in) {
   AppAssignment out;
-  LANDER_TRY(expect_array(in, 4, "app"));
-  LANDER_ASSIGN(out.name, read_text(in, kMaxTextBytes));
-  LANDER_ASSIGN(out.version, read_text(in, kMaxTextBytes));
-  LANDER_ASSIGN(out.digest, read_text(in, kMaxTextBytes));
-  LANDER_ASSIGN(const std::uint64_t pins, in.array());
-  if (pins > kMaxPins) return corrupt(in, "at most 64 pinned ports");
+  LANDER_TRY(in.array_of(4, "app"));
+  LANDER_ASSIGN(out.name, in.text_of(0, kMaxTextBytes));
+  LANDER_ASSIGN(out.version, in.text_of(0, kMaxTextBytes));
+  LANDER_ASSIGN(out.digest, in.text_of(0, kMaxTextBytes));
+  LANDER_ASSIGN(const std::uint64_t pins, in.array_up_to(kMaxPins, "pinned ports"));
   for (std::uint64_t i = 0; i < pins; ++i) {
     package::PortBinding pin;
-    LANDER_TRY(expect_array(in, 2, "pinned port"));
-    LANDER_ASSIGN(pin.port, read_text(in, kMaxTextBytes));
-    LANDER_ASSIGN(pin.datastream, read_text(in, kMaxTextBytes));
+    LANDER_TRY(in.array_of(2, "pinned port"));
+    LANDER_ASSIGN(pin.port, in.text_of(0, kMaxTextBytes));
+    LANDER_ASSIGN(pin.datastream, in.text_of(0, kMaxTextBytes));
     out.pinned.push_back(std::move(pin));
   }
   return out;
@@ -103,36 +101,32 @@ base::Result<std::optional<Webhook>> read_webhook(base::CborReader& in) {
     return std::optional<Webhook>();
   }
   Webhook out;
-  LANDER_TRY(expect_array(in, 2, "webhook"));
-  LANDER_ASSIGN(out.url, read_text(in, kMaxUrlBytes));
-  LANDER_ASSIGN(out.least_severity, read_enum(in, 4, "a severity"));
+  LANDER_TRY(in.array_of(2, "webhook"));
+  LANDER_ASSIGN(out.url, in.text_of(0, kMaxUrlBytes));
+  LANDER_ASSIGN(out.least_severity, in.enumerator(4, "a severity"));
   return std::optional(std::move(out));
 }
 
 base::Result<Desired> read_desired(base::CborReader& in) {
   Desired out;
-  LANDER_TRY(expect_array(in, 10, "desired state"));
-  LANDER_TRY(expect_format(in, kFormat, "desired state"));
+  LANDER_TRY(in.record(10, kFormat, "desired state"));
   LANDER_ASSIGN(out.revision, in.unsigned_integer());
-  LANDER_ASSIGN(const std::uint8_t origin, read_enum(in, 2, "an origin"));
+  LANDER_ASSIGN(const std::uint8_t origin, in.enumerator(2, "an origin"));
   out.origin = static_cast<Origin>(origin);
-  LANDER_ASSIGN(out.author, read_text(in, kMaxTextBytes));
+  LANDER_ASSIGN(out.author, in.text_of(0, kMaxTextBytes));
   LANDER_ASSIGN(out.created, in.integer());
-  LANDER_ASSIGN(const std::uint64_t sources, in.array());
-  if (sources > kMaxSources) return corrupt(in, "at most 64 sources");
+  LANDER_ASSIGN(const std::uint64_t sources, in.array_up_to(kMaxSources, "sources"));
   for (std::uint64_t i = 0; i < sources; ++i) {
     LANDER_ASSIGN(source::Config config, read_source(in));
     out.sources.push_back(std::move(config));
   }
-  LANDER_ASSIGN(const std::uint64_t datastreams, in.array());
-  if (datastreams > kMaxDatastreams) return corrupt(in, "at most 2000 datastreams");
+  LANDER_ASSIGN(const std::uint64_t datastreams, in.array_up_to(kMaxDatastreams, "datastreams"));
   for (std::uint64_t i = 0; i < datastreams; ++i) {
     LANDER_ASSIGN(const base::ByteView bytes, in.bytes());
     LANDER_ASSIGN(sensing::Datastream datastream, sensing::decode_datastream(bytes));
     out.datastreams.push_back(std::move(datastream));
   }
-  LANDER_ASSIGN(const std::uint64_t apps, in.array());
-  if (apps > kMaxApps) return corrupt(in, "at most 64 apps");
+  LANDER_ASSIGN(const std::uint64_t apps, in.array_up_to(kMaxApps, "apps"));
   for (std::uint64_t i = 0; i < apps; ++i) {
     LANDER_ASSIGN(AppAssignment app, read_app(in));
     out.apps.push_back(std::move(app));

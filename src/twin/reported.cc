@@ -13,26 +13,24 @@ constexpr std::size_t kMaxComponents = 4096;
 
 base::Result<Component> read_component(base::CborReader& in) {
   Component out;
-  LANDER_TRY(expect_array(in, 6, "component"));
-  LANDER_ASSIGN(out.id, read_text(in, kMaxIdBytes));
-  LANDER_ASSIGN(out.desired, read_text(in, kMaxIdBytes));
-  LANDER_ASSIGN(out.running, read_text(in, kMaxIdBytes));
-  LANDER_ASSIGN(const std::uint8_t status, read_enum(in, 5, "a status"));
+  LANDER_TRY(in.array_of(6, "component"));
+  LANDER_ASSIGN(out.id, in.text_of(0, kMaxIdBytes));
+  LANDER_ASSIGN(out.desired, in.text_of(0, kMaxIdBytes));
+  LANDER_ASSIGN(out.running, in.text_of(0, kMaxIdBytes));
+  LANDER_ASSIGN(const std::uint8_t status, in.enumerator(5, "a status"));
   out.status = static_cast<Status>(status);
-  LANDER_ASSIGN(out.reason, read_text(in, kMaxTextBytes));
+  LANDER_ASSIGN(out.reason, in.text_of(0, kMaxTextBytes));
   LANDER_ASSIGN(out.since, in.integer());
   return out;
 }
 
 base::Result<Reported> read_reported(base::CborReader& in) {
   Reported out;
-  LANDER_TRY(expect_array(in, 6, "reported state"));
-  LANDER_TRY(expect_format(in, kFormat, "reported state"));
+  LANDER_TRY(in.record(6, kFormat, "reported state"));
   LANDER_ASSIGN(out.desired_revision, in.unsigned_integer());
-  LANDER_ASSIGN(out.software, read_text(in, kMaxIdBytes));
+  LANDER_ASSIGN(out.software, in.text_of(0, kMaxIdBytes));
   LANDER_ASSIGN(out.time, in.integer());
-  LANDER_ASSIGN(const std::uint64_t components, in.array());
-  if (components > kMaxComponents) return corrupt(in, "at most 4096 components");
+  LANDER_ASSIGN(const std::uint64_t components, in.array_up_to(kMaxComponents, "components"));
   for (std::uint64_t i = 0; i < components; ++i) {
     LANDER_ASSIGN(Component component, read_component(in));
     out.components.push_back(std::move(component));
