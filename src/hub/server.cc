@@ -9,6 +9,7 @@
 #include "hub/records.h"
 #include "os/log.h"
 #include "os/proc.h"
+#include "os/process.h"
 #include "sensing/datastream.h"
 
 namespace lander::hub {
@@ -16,6 +17,7 @@ namespace {
 
 constexpr base::DurationUs kTickEvery = base::kSecond;
 constexpr std::uint64_t kMaxFile = 1 << 16;
+constexpr std::size_t kOtherFiles = 2048;  // people's connections, databases, the lake's files
 constexpr const char* kFirstTenant = "default";
 
 base::Result<crypto::PrivateKey> load_or_make(const std::string& path, crypto::KeyType type) {
@@ -42,6 +44,17 @@ base::Result<std::string> load_or_make_pem(const std::string& path,
   return pem;
 }
 
+// A service is given 1,024 descriptors unless it asks for more: far too few for a fleet.
+void allow_connections(std::size_t sites) {
+  const auto allowed = os::allow_open_files(sites + kOtherFiles);
+  if (!allowed.ok()) {
+    os::log_warn("hub", "open files are limited", {{"error", allowed.error().message()}});
+  } else if (*allowed < sites + kOtherFiles) {
+    os::log_warn("hub", "this machine's limit of open files allows fewer sites than max_sites",
+                 {{"open_files", *allowed}, {"max_sites", std::uint64_t{sites}}});
+  }
+}
+
 http::Response busy() {
   return http::Response::problem(
       base::Error(base::Code::kUnavailable, "the hub is busy: try again in a second"));
@@ -57,7 +70,11 @@ Record account_record(const access::Account& account, bool removed) {
 Server::Server(const ServerOptions& options) : options_(options) {}
 
 base::Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options) {
-  std::unique_ptr<Server> server(new Server(options));
+  // A query runs in a process whose folder is "/": a relative path would lead it astray.
+  ServerOptions absolute = options;
+  LANDER_TRY(os::system_files().make_folders(options.data, 0700));
+  LANDER_ASSIGN(absolute.data, os::absolute_path(options.data));
+  std::unique_ptr<Server> server(new Server(absolute));
   LANDER_TRY(server->open());
   return server;
 }
@@ -88,7 +105,6 @@ base::Result<Keys> Server::load_or_make_keys() {
 
 base::Status Server::open() {
   os::Files& files = os::system_files();
-  LANDER_TRY(files.make_folders(options_.data, 0700));
   LANDER_TRY(files.make_folders(options_.data + "/lake", 0755));
   LANDER_ASSIGN(auto keys, load_or_make_keys());
   LANDER_ASSIGN(state_, State::open(options_.data + "/hub.db", "", os::system_random().next_u64()));
@@ -132,6 +148,7 @@ base::Status Server::open_http() {
   sites.port = options_.sites_port;
   sites.ask_client_certificate = true;
   sites.max_connections = options_.max_sites;
+  allow_connections(options_.max_sites);
   LANDER_ASSIGN(sites_, http::Server::start(sites));
 
   gate_ = std::make_unique<api::Gate>(*people_, os::system_clock(), os::system_random(), *reader_);

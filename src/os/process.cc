@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <utility>
 
 #include "os/clock.h"
@@ -283,6 +284,15 @@ Result<std::string> own_program() {
   const ssize_t length = ::readlink("/proc/self/exe", path, sizeof path);
   if (length < 0) return system_error("reading /proc/self/exe", errno);
   return std::string(path, static_cast<std::size_t>(length));
+}
+
+Result<std::string> absolute_path(const std::string& path) {
+  char* found = ::realpath(path.c_str(), nullptr);
+  const int error = errno;
+  if (found == nullptr) return system_error("finding " + path, error);
+  std::string out = found;
+  std::free(found);
+  return out;
 }
 
 }  // namespace lander::os

@@ -43,5 +43,7 @@ base::Result<ProcessResult> run_process(const ProcessOptions& options);
 
 // The path of the program that runs now: how a program starts itself as a worker.
 base::Result<std::string> own_program();
+// `path`, which must exist, as a child of run_process() finds it: its folder is "/".
+base::Result<std::string> absolute_path(const std::string& path);
 
 }  // namespace lander::os
