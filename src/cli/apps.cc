@@ -214,7 +214,7 @@ base::Status show(Session& session, const std::string& file) {
 }
 
 base::Status push(Session& session, const std::string& file) {
-  LANDER_TRY(session.need("hub", "importing a package"));
+  LANDER_TRY(session.need("hub"));
   LANDER_ASSIGN(const auto bytes, session.world.files.read(file, package::kMaxPackageBytes));
   auto answer = session.send("POST", "/api/v1/packages", bytes, "application/octet-stream");
   if (!answer.ok()) return answer.error().context(file);
@@ -231,7 +231,7 @@ base::Status push(Session& session, const std::string& file) {
 }
 
 base::Status list(Session& session) {
-  LANDER_TRY(session.need("hub", "listing packages"));
+  LANDER_TRY(session.need("hub"));
   LANDER_ASSIGN(const Json packages, session.get("/api/v1/packages"));
   if (session.json) {
     session.raw(packages);

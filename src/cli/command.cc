@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/suggest.h"
 #include "base/time.h"
 
 namespace lander::cli {
@@ -29,6 +30,18 @@ void add_areas(Commands& commands) {
   add_login(commands);
 }
 
+// "file:12:3: ...": a mistake in a file leads with its place, so that an editor finds it.
+bool leads_with_place(std::string_view text) {
+  for (int i = 0; i < 2; ++i) {
+    const auto colon = text.find(':');
+    if (colon == std::string_view::npos) return false;
+    text.remove_prefix(colon + 1);
+    const auto end = text.find_first_not_of("0123456789");
+    if (end == 0 || end == std::string_view::npos || text[end] != ':') return false;
+  }
+  return true;
+}
+
 void tell(Session& session, const base::Error& error) {
   if (session.json) {
     Json body = session.problem();
@@ -38,11 +51,28 @@ void tell(Session& session, const base::Error& error) {
     session.world.err(body.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
     return;
   }
-  // A mistake in a file leads with its place, so that an editor finds it.
-  const bool places = member(session.problem(), "mistakes").is_array();
   std::string text;
-  for (const auto& line : split(error.message(), '\n')) text += clean(line) + "\n";
-  session.world.err(places ? text : "lander: " + text);
+  std::string_view rest = error.message();
+  while (!rest.empty()) {
+    const auto end = rest.find('\n');
+    text += clean(rest.substr(0, end)) + "\n";
+    rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
+  }
+  session.world.err(leads_with_place(text) ? text : "lander: " + text);
+}
+
+// What CLI11 says, but for a command that does not exist: that deserves a suggestion.
+std::string usage_text(const CLI::App& at, const CLI::Error& error) {
+  const auto rest = at.remaining();
+  const auto known = at.get_subcommands([](const CLI::App*) { return true; });
+  const bool missing = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError);
+  if (!missing || known.empty()) return error.what();
+  std::vector<std::string> names;
+  for (const CLI::App* command : known) names.push_back(command->get_name());
+  const std::vector<std::string_view> views(names.begin(), names.end());
+  if (!rest.empty())
+    return "no command " + base::quoted(rest[0]) + base::suggestion(rest[0], views);
+  return "which of: " + joined(names, ", ") + "?";
 }
 
 }  // namespace
@@ -135,7 +165,7 @@ int run(World& world, std::vector<std::string> arguments) {
       at = at->get_subcommands().front();
       name += " " + at->get_name();
     }
-    world.err("lander: " + std::string(error.what()) + "\n`" + name +
+    world.err("lander: " + usage_text(*at, error) + "\n`" + name +
               " --help` says how it is used.\n");
     return 2;
   }

@@ -15,7 +15,7 @@ struct Apply {
 };
 
 base::Status candidates(Session& session) {
-  LANDER_TRY(session.need("site", "candidates"));
+  LANDER_TRY(session.need("site"));
   LANDER_ASSIGN(const std::string path, session.site_path());
   LANDER_ASSIGN(const Json list, session.get(path + "/candidates"));
   if (session.json) {

@@ -1,4 +1,6 @@
 // link status, link audit.
+#include <cmath>
+
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
@@ -7,7 +9,7 @@ namespace lander::cli {
 namespace {
 
 base::Status status(Session& session) {
-  LANDER_TRY(session.need("site", "the link's state"));
+  LANDER_TRY(session.need("site"));
   LANDER_ASSIGN(const std::string path, session.site_path());
   LANDER_ASSIGN(const Json link, session.get(path + "/link"));
   if (session.json) {
@@ -25,7 +27,7 @@ base::Status status(Session& session) {
       facts.add("next try", "in " + number_text(*next) + " s");
   }
   facts.add("reason", text_of(link, "reason"));
-  if (const auto offset = number_of(link, "clock_offset_us"); offset && *offset != 0)
+  if (const auto offset = number_of(link, "clock_offset_us"); offset && std::abs(*offset) >= 1000)
     facts.add("clock is off by", length_text(static_cast<base::DurationUs>(*offset)));
   session.say(facts);
   Table table({"LANE", ">WAITING", "OLDEST", ">LAST NUMBER"});
@@ -43,7 +45,7 @@ base::Status status(Session& session) {
 }
 
 base::Status audit(Session& session) {
-  LANDER_TRY(session.need("site", "what leaves a site"));
+  LANDER_TRY(session.need("site"));
   LANDER_ASSIGN(const std::string path, session.site_path());
   LANDER_ASSIGN(const Json list, session.get(path + "/link/audit"));
   if (session.json) {

@@ -17,7 +17,7 @@ constexpr int kBarColumns = 30;
 constexpr const char* kRoles[] = {"active", "shadow", "previous"};
 
 struct Learn {
-  std::string asset, last, method;
+  std::string asset, last, interval, method;
   bool wait = false;
 };
 struct Pick {
@@ -52,12 +52,12 @@ void say_readiness(Session& session, const std::string& asset, const Json& readi
 
 base::Result<Json> fetch_readiness(Session& session, const std::string& path, const Learn& learn) {
   Query query;
-  query.add("asset", learn.asset).add("last", learn.last);
+  query.add("asset", learn.asset).add("last", learn.last).add("interval", learn.interval);
   return session.get(path + "/readiness" + query.text());
 }
 
 base::Status readiness(Session& session, const Learn& learn) {
-  LANDER_TRY(session.need("site", "learning"));
+  LANDER_TRY(session.need("site"));
   LANDER_ASSIGN(const std::string path, session.site_path());
   LANDER_ASSIGN(const Json found, fetch_readiness(session, path, learn));
   if (session.json) {
@@ -94,7 +94,7 @@ base::Result<Json> wait_for_job(Session& session, const std::string& path, const
 }
 
 base::Status learn(Session& session, const Learn& wanted) {
-  LANDER_TRY(session.need("site", "learning"));
+  LANDER_TRY(session.need("site"));
   LANDER_ASSIGN(const std::string path, session.site_path());
   LANDER_ASSIGN(const Json ready, fetch_readiness(session, path, wanted));
   if (!session.json) say_readiness(session, wanted.asset, ready);
@@ -102,6 +102,7 @@ base::Status learn(Session& session, const Learn& wanted) {
     return Error(Code::kInvalid, "not ready to learn: " + text_of(ready, "reason"));
   Json body = {{"asset", wanted.asset}};
   if (!wanted.last.empty()) body["last"] = wanted.last;
+  if (!wanted.interval.empty()) body["interval"] = wanted.interval;
   if (!wanted.method.empty()) body["method"] = wanted.method;
   LANDER_ASSIGN(const Json answer, session.post(path + "/train", body));
   const std::string job = text_of(answer, "job");
@@ -171,7 +172,7 @@ void say_model(Session& session, const std::string& role, const Json& m) {
                               std::to_string(integer_of(m, "rows_left_out")) + " left out");
   facts.add("made", text_of(m, "created") + " by " + text_of(m, "trained_by"));
   facts.add("parent", short_digest(text_of(m, "parent")));
-  facts.add("each", length_text(integer_of(m, "interval_ms") * base::kMillisecond));
+  facts.add("interval", length_text(integer_of(m, "interval_ms") * base::kMillisecond));
   if (const auto rate = number_of(m, "false_alarms_per_day"))
     facts.add("false alarms", number_text(*rate) + " a day expected");
   for (const auto& metric : member(m, "metrics"))
@@ -232,7 +233,7 @@ base::Result<std::string> whole_digest(Session& session, const Pick& pick) {
 }
 
 base::Status swap(Session& session, const Pick& pick, const std::string& change) {
-  LANDER_TRY(session.need("site", "changing models"));
+  LANDER_TRY(session.need("site"));
   LANDER_ASSIGN(const std::string path, session.site_path());
   LANDER_ASSIGN(const std::string digest, whole_digest(session, pick));
   Json body = {{"asset", pick.asset}};
@@ -257,6 +258,8 @@ void add_models(Commands& commands) {
     command->add_option("--asset", wanted->asset, "The asset, as its datastreams name it")
         ->required();
     command->add_option("--last", wanted->last, "On how much of the past (default 14d)")
+        ->check(is_duration());
+    command->add_option("--interval", wanted->interval, "Of one frame (default 1s)")
         ->check(is_duration());
   };
   auto* looking = commands.add("readiness", "Is there enough good data to learn from", kDaily,

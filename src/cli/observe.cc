@@ -170,19 +170,53 @@ base::Result<std::vector<std::string>> chosen(Session& session, const std::strin
   return out;
 }
 
-void say_chart(Session& session, const Json& series) {
-  std::vector<Bucket> buckets;
+struct Point {
+  std::int64_t time_ms;
+  Bucket bucket;
+};
+
+std::vector<Point> points_of(const Json& series) {
+  std::vector<Point> out;
   for (const auto& point : member(series, "points")) {
-    if (!point.is_array() || point.size() < 4) continue;
+    if (!point.is_array() || point.size() < 4 || !point[0].is_number_integer()) continue;
     auto at = [&](std::size_t i) {
       return point[i].is_number() ? point[i].get<double>() : std::nan("");
     };
-    buckets.push_back({at(1), at(2), at(3)});
+    out.push_back({point[0].get<std::int64_t>(), {at(1), at(2), at(3)}});
   }
+  return out;
+}
+
+// One column for each step of time, as many as fit: where nothing was measured the chart is empty.
+std::vector<Bucket> columns_of(const std::vector<Point>& points, std::int64_t from_ms,
+                               std::int64_t to_ms, std::size_t columns) {
+  if (to_ms <= from_ms) return {};
+  std::int64_t step = to_ms - from_ms;
+  for (std::size_t i = 1; i < points.size(); ++i)
+    step = std::min(step, std::max<std::int64_t>(1, points[i].time_ms - points[i - 1].time_ms));
+  columns = std::min(columns, static_cast<std::size_t>((to_ms - from_ms + step - 1) / step));
+  const double nothing = std::nan("");
+  std::vector<Bucket> out(columns, Bucket{nothing, nothing, nothing});
+  for (const auto& point : points) {
+    const double share = static_cast<double>(point.time_ms - from_ms) /
+                         static_cast<double>(to_ms - from_ms) * static_cast<double>(columns);
+    // The first bucket may begin before the range does.
+    const double column = std::clamp(share, 0.0, static_cast<double>(columns - 1));
+    Bucket& at = out[static_cast<std::size_t>(column)];
+    at = {std::fmin(at.least, point.bucket.least), point.bucket.mean,
+          std::fmax(at.most, point.bucket.most)};
+  }
+  return out;
+}
+
+void say_chart(Session& session, const Json& series, std::size_t columns) {
+  const auto from = time_of(series, "from"), to = time_of(series, "to");
   session.say(painted(clean(text_of(series, "datastream")), Paint::kBold, session.colour()) + "  " +
-              text_of(series, "from") + " .. " + text_of(series, "to") + "\n");
-  const std::string drawn = chart(buckets, kChartRows, text_of(series, "unit"));
-  session.say(drawn.empty() ? "nothing in this time\n" : drawn);
+              clean(text_of(series, "from")) + " .. " + clean(text_of(series, "to")) + "\n");
+  const auto drawn = from && to ? columns_of(points_of(series), *from / 1000, *to / 1000, columns)
+                                : std::vector<Bucket>();
+  const std::string text = chart(drawn, kChartRows, text_of(series, "unit"));
+  session.say(text.empty() ? "nothing in this time\n" : text);
 }
 
 base::Status plot(Session& session, const Which& which) {
@@ -191,7 +225,7 @@ base::Status plot(Session& session, const Which& which) {
     return session.usage("what to plot? Say --meaning, --datastream or --asset");
   LANDER_ASSIGN(const std::string path, session.site_path());
   LANDER_ASSIGN(const auto ids, chosen(session, path, which));
-  const int columns = std::clamp(session.world.columns - 16, 20, 400);
+  const auto columns = static_cast<std::size_t>(std::clamp(session.world.columns - 16, 20, 400));
   Json all = Json::array();
   for (const auto& id : ids) {
     Query query;
@@ -201,7 +235,7 @@ base::Status plot(Session& session, const Which& which) {
     if (session.json) {
       all.push_back(std::move(series));
     } else {
-      say_chart(session, series);
+      say_chart(session, series, columns);
     }
   }
   if (session.json) session.raw(all);

@@ -34,7 +34,7 @@ void say_rollout(Session& session, const Json& r) {
   facts.add("reason", text_of(r, "reason"));
   facts.add("phase",
             std::to_string(integer_of(r, "phase") + 1) + " of " + std::to_string(phases.size()));
-  facts.add("may fail", plural(integer_of(r, "max_failed"), "site", "sites"));
+  facts.add("halts at", plural(integer_of(r, "max_failed") + 1, "failed site", "failed sites"));
   facts.add("started",
             relative(time_of(r, "created"), session.now()) + " by " + text_of(r, "author"));
   session.say(facts);
@@ -102,7 +102,7 @@ base::Result<Json> request(Session& session, const Start& start) {
 }
 
 base::Status start(Session& session, const Start& wanted) {
-  LANDER_TRY(session.need("hub", "a rollout"));
+  LANDER_TRY(session.need("hub"));
   LANDER_ASSIGN(const Json body, request(session, wanted));
   LANDER_ASSIGN(Json rollout, session.post("/api/v1/rollouts", body));
   const std::string id = text_of(rollout, "id");
@@ -126,7 +126,7 @@ base::Status start(Session& session, const Start& wanted) {
 }
 
 base::Status list(Session& session) {
-  LANDER_TRY(session.need("hub", "rollouts"));
+  LANDER_TRY(session.need("hub"));
   LANDER_ASSIGN(const Json rollouts, session.get("/api/v1/rollouts"));
   if (session.json) {
     session.raw(rollouts);
@@ -165,7 +165,7 @@ base::Result<std::string> whole_id(Session& session, const std::string& given) {
 }
 
 base::Status show(Session& session, const std::string& given, bool cancel) {
-  LANDER_TRY(session.need("hub", "rollouts"));
+  LANDER_TRY(session.need("hub"));
   LANDER_ASSIGN(const std::string id, whole_id(session, given));
   const std::string path = "/api/v1/rollouts/" + escaped(id);
   auto rollout = cancel ? session.post(path + "/cancel", Json::object()) : session.get(path);

@@ -169,13 +169,13 @@ base::Result<std::string> Session::site_path(const std::string& given) {
   return "/api/v1/sites/" + escaped(name);
 }
 
-base::Status Session::need(std::string_view wanted, std::string_view what) {
+base::Status Session::need(std::string_view wanted) {
   LANDER_ASSIGN(const Me* who, me());
   if (who->server == wanted) return {};
-  return Error(Code::kUnsupported, std::string(what) + ": the " + std::string(wanted) +
-                                       " alone does this, and " + door_->url + " is the " +
-                                       who->server + " \"" + who->name + "\". Say --at with a " +
-                                       std::string(wanted) + "'s data folder or address.");
+  return Error(Code::kUnsupported, "only a " + std::string(wanted) + " can do this, and " +
+                                       door_->url + " is the " + who->server + " \"" + who->name +
+                                       "\": say --at FOLDER or --at https://HOST:PORT of a " +
+                                       std::string(wanted));
 }
 
 void Session::raw(const Json& body) {

@@ -60,8 +60,8 @@ class Session {
   // "/api/v1/sites/NAME": the given name, --site, a site's own, or the only one of a hub.
   base::Result<std::string> site_path(const std::string& given = "");
   base::Result<std::string> site_name(const std::string& given = "");
-  // kUnsupported when the server is the other kind: "what" is known or done at the `wanted` only.
-  base::Status need(std::string_view wanted, std::string_view what);
+  // kUnsupported when the server is not the `wanted` "hub" or "site".
+  base::Status need(std::string_view wanted);
 
   // --- what it says ---
   base::TimeUs now() const { return world.clock.wall_us(); }

@@ -18,7 +18,7 @@ std::string load_text(const Json& vitals) {
 }
 
 base::Status add(Session& session, const std::string& name, const std::string& valid_for) {
-  LANDER_TRY(session.need("hub", "admitting a site"));
+  LANDER_TRY(session.need("hub"));
   LANDER_ASSIGN(const Json answer,
                 session.post("/api/v1/sites", {{"site", name}, {"valid_for", valid_for}}));
   if (session.json) {
@@ -94,7 +94,7 @@ base::Status show(Session& session, const std::string& name) {
     facts.add("disk free", bytes_text(*free) + " of " + bytes_text(*total));
   if (const auto pss = number_of(vitals, "pss_bytes")) facts.add("lander-site", bytes_text(*pss));
   if (const auto up = number_of(vitals, "uptime_s"))
-    facts.add("up", length_text(static_cast<base::DurationUs>(*up) * base::kSecond));
+    facts.add("machine up", length_text(static_cast<base::DurationUs>(*up) * base::kSecond));
   if (const auto backlog = number_of(vitals, "backlog"))
     facts.add("waiting", plural(static_cast<std::int64_t>(*backlog), "item", "items"));
   session.say(facts);
@@ -102,7 +102,7 @@ base::Status show(Session& session, const std::string& name) {
 }
 
 base::Status remove(Session& session, const std::string& name) {
-  LANDER_TRY(session.need("hub", "removing a site"));
+  LANDER_TRY(session.need("hub"));
   LANDER_ASSIGN(const Json answer,
                 session.send("DELETE", "/api/v1/sites/" + escaped(name), {}, ""));
   if (!session.json) {

@@ -84,7 +84,7 @@ base::Status finish(Session& session, const Json& answer) {
 
 base::Status init(Session& session, const Change& wanted) {
   World& world = session.world;
-  LANDER_TRY(session.need("hub", "the root of trust"));
+  LANDER_TRY(session.need("hub"));
   LANDER_ASSIGN(const Json now, session.get("/api/v1/trust"));
   const std::string pinned = text_of(now, "root_key_id");
   // A key that is there serves: the hub may have been away when it was made.
@@ -112,7 +112,7 @@ base::Status init(Session& session, const Change& wanted) {
 }
 
 base::Status add(Session& session, const Change& wanted) {
-  LANDER_TRY(session.need("hub", "trust"));
+  LANDER_TRY(session.need("hub"));
   LANDER_ASSIGN(const auto root, read_key_file(session.world, wanted.key));
   LANDER_ASSIGN(const auto signer, read_public_key_file(session.world, wanted.signer));
   LANDER_ASSIGN(auto document, current(session, root));
@@ -149,7 +149,7 @@ base::Status revoke(Session& session, const Change& wanted) {
   const bool of_signer = !wanted.vendor.empty() || !wanted.signer.empty();
   if (of_signer == !wanted.package.empty())
     return session.usage("revoke what? Say --vendor V, --signer KEYID, or --package DIGEST");
-  LANDER_TRY(session.need("hub", "trust"));
+  LANDER_TRY(session.need("hub"));
   LANDER_ASSIGN(const auto root, read_key_file(session.world, wanted.key));
   LANDER_ASSIGN(auto document, current(session, root));
   if (of_signer) {
@@ -177,7 +177,7 @@ base::Status revoke(Session& session, const Change& wanted) {
 }
 
 base::Status show(Session& session) {
-  LANDER_TRY(session.need("hub", "trust"));
+  LANDER_TRY(session.need("hub"));
   LANDER_ASSIGN(const Json answer, session.get("/api/v1/trust"));
   return finish(session, answer);
 }
