@@ -1,5 +1,6 @@
 #include "os/proc.h"
 
+#include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -70,6 +71,17 @@ Result<std::uint64_t> own_open_files() {
   LANDER_ASSIGN(const auto names, system_files().list("/proc/self/fd"));
   return static_cast<std::uint64_t>(names.empty() ? 0
                                                   : names.size() - 1);  // less the listing's own
+}
+
+Result<std::uint64_t> allow_open_files(std::uint64_t wanted) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
+    return system_error("the limit of open files", errno);
+  if (limit.rlim_cur >= wanted) return limit.rlim_cur;
+  limit.rlim_cur = std::min<rlim_t>(wanted, limit.rlim_max);
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0)
+    return system_error("the limit of open files", errno);
+  return limit.rlim_cur;
 }
 
 Result<HostMemory> host_memory() {

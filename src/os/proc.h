@@ -16,6 +16,9 @@ struct OwnMemory {
 };
 base::Result<OwnMemory> own_memory();  // /proc/self/smaps_rollup: ~100 us, not for hot paths
 base::Result<std::uint64_t> own_open_files();
+// Lets this process hold `wanted` open files and sockets, or as many as the machine's owner allows;
+// answers how many it may hold now. Never lowers. Children inherit it: see ProcessOptions.
+base::Result<std::uint64_t> allow_open_files(std::uint64_t wanted);
 
 struct HostMemory {
   std::uint64_t total_bytes = 0;

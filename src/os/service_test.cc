@@ -159,5 +159,13 @@ TEST(Proc, TheMachinesVitalsMakeSense) {
   }
 }
 
+TEST(Proc, AProcessMayHoldAsManyFilesAsItAsksForAndItsOwnerAllows) {
+  const auto before = *allow_open_files(0);
+  EXPECT_GT(before, 0u);
+  const auto most = *allow_open_files(std::numeric_limits<std::uint64_t>::max());
+  EXPECT_GE(most, before);
+  EXPECT_EQ(*allow_open_files(before), most) << "asking for less takes nothing away";
+}
+
 }  // namespace
 }  // namespace lander::os
