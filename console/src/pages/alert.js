@@ -27,8 +27,8 @@ function Evidence({ alert, datastreams }) {
   if (!series.length) return html`<p class="note">This alert came without a recording of its window.</p>`;
   const order = alert.causes.map((c) => c.datastream);
   const rank = (s) => (order.indexOf(s.datastream) + 1 || 99);
-  const marks = [Date.parse(alert.raised), ...(alert.cleared ? [Date.parse(alert.cleared)] : [])];
-  return html`<p class="hint">The dashed line is when the alert was raised${alert.cleared ? ' and cleared' : ''}.</p>
+  const marks = [Date.parse(alert.raised)];
+  return html`<p class="hint">The dashed line is when the alert was raised.</p>
     <div class="evidence">
     ${[...series].sort((a, b) => rank(a) - rank(b)).map((s) => {
       const known = datastreams.find((d) => d.id === s.datastream);

@@ -10,6 +10,9 @@ import { Editor } from './editor.js';
 
 const kOrder = ['failed', 'refused', 'rolled-back', 'pending', 'applied'];
 
+// On a phone, what is as it shall be needs no more than its name and status.
+const plain = (c) => (c.status === 'applied' ? 'none' : '');
+
 const Components = ({ of }) => html`
   <div class="scroll" tabindex="0" role="region" aria-label="Components"><table class="stacked">
     <thead><tr><th>Component</th><th>Status</th><th>Reason</th><th>Shall be</th><th>Is</th><th>Since</th></tr></thead>
@@ -19,9 +22,9 @@ const Components = ({ of }) => html`
           <th scope="row"><code>${c.id}</code></th>
           <td data-label="Status"><${ComponentState} of=${c.status} /></td>
           <td data-label="Reason" class=${c.reason ? '' : 'none'}>${c.reason}</td>
-          <td data-label="Shall be"><code>${c.desired || (c.status === 'applied' ? '–' : 'absent')}</code></td>
-          <td data-label="Is"><code>${c.running || (c.status === 'applied' ? '–' : 'absent')}</code></td>
-          <td data-label="Since"><${Time} at=${c.since} none="–" /></td>
+          <td data-label="Shall be" class=${plain(c)}><code>${c.desired || (c.status === 'applied' ? '–' : 'absent')}</code></td>
+          <td data-label="Is" class=${plain(c)}><code>${c.running || (c.status === 'applied' ? '–' : 'absent')}</code></td>
+          <td data-label="Since" class=${plain(c)}><${Time} at=${c.since} none="–" /></td>
         </tr>`,
       )}
     </tbody>

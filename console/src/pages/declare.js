@@ -11,6 +11,7 @@ import { mistakes_of } from './editor.js';
 
 const slug = (text) => text.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 63);
 const kIntervals = [10, 20, 50, 100, 200, 250, 500, 1000, 2000, 5000, 10000, 30000, 60000];
+const kSaysNothing = ['state', 'status', 'value', 'values', 'data', 'telemetry', 'sensor', 'sensors'];
 const quoted = (text) => JSON.stringify(text); // every JSON text is a YAML text
 
 function interval(rate_hz) {
@@ -43,14 +44,14 @@ export function with_datastream(yaml, text) {
 }
 
 function first_guess(candidate, datastreams) {
-  const tail = candidate.address.split(/[/#]/).filter(Boolean).slice(-2).join('-');
+  const wanted = slug(candidate.address.split(/[/#]/).filter((part) => part && !kSaysNothing.includes(part)).slice(-3).join('-')) || 'signal';
   const count = {};
   for (const d of datastreams) count[d.asset] = (count[d.asset] || 0) + 1;
   const alike = datastreams.find((d) => d.source === candidate.source);
   const asset = alike?.asset ?? Object.keys(count).sort((a, b) => count[b] - count[a])[0] ?? '';
   const known = new Set(datastreams.map((d) => d.id));
-  let id = slug(tail);
-  for (let n = 2; known.has(id); ++n) id = `${slug(tail).slice(0, 60)}-${n}`;
+  let id = wanted;
+  for (let n = 2; known.has(id); ++n) id = `${wanted.slice(0, 60)}-${n}`;
   return { id, name: '', asset, property: candidate.suggested_property, unit: candidate.suggested_unit, uplink: 'summary' };
 }
 

@@ -60,7 +60,7 @@ const SiteCard = ({ site, alerts }) => html`
   </li>`;
 
 const Counter = ({ n, text, level, pressed, onClick }) => html`
-  <button type="button" class="counter ${level}" aria-pressed=${String(pressed)} onClick=${onClick}><b class="num">${n}</b><span>${text}</span></button>`;
+  <button type="button" class="counter ${level} ${n ? '' : 'zero'}" aria-pressed=${String(pressed)} onClick=${onClick}><b class="num">${n}</b><span>${text}</span></button>`;
 
 function Sites({ sites, alerts }) {
   const [search, set_search] = useState('');
@@ -73,7 +73,7 @@ function Sites({ sites, alerts }) {
   return html`
     <div class="counters" role="group" aria-label="Show only">
       ${kPresence.map(([key, text]) => html`<${Counter} n=${sites.filter((s) => s.presence === key).length} text=${text} level=${key} pressed=${only === key} onClick=${pick(key)} />`)}
-      <${Counter} n=${sites.filter((s) => s.open_alerts > 0).length} text="With open alerts" level="alerts" pressed=${only === 'alerts'} onClick=${pick('alerts')} />
+      <${Counter} n=${sites.filter((s) => s.open_alerts > 0).length} text="With open alerts" level="with-alerts" pressed=${only === 'alerts'} onClick=${pick('alerts')} />
     </div>
     <input class="search" type="search" placeholder="Find a site" aria-label="Find a site" value=${search} onInput=${(e) => set_search(e.target.value)} />
     ${shown.length === 0 && html`<${Empty}>No site matches. <${Button} kind="small" onClick=${() => (set_search(''), set_only(''))}>Show all<//><//>`}

@@ -17,6 +17,8 @@ const kRoles = [
   ['previous', 'Previous', 'off', 'Rollback goes back to it'],
 ];
 
+const alarms = (a_day) => (a_day >= 1 ? `aims at ${number(a_day, 2)} a day` : a_day > 0 ? `aims at one in ${number(1 / a_day, 2)} days` : '–');
+
 const Inputs = ({ of }) => html`<details><summary>${count(of.length, 'input')}</summary>
   <ul class="inputs">${of.map((i) => html`<li key=${i.datastream}><b>${i.datastream}</b> <span class="muted">rev. ${i.revision}, ${words(i.property).toLowerCase()}, learned ${number(i.least)} to ${number(i.most)} ${unit_text(i.unit)}</span></li>`)}</ul>
 </details>`;
@@ -30,10 +32,10 @@ function One({ model, score, role, level, title }) {
       ['Made', html`<${Time} at=${model.created} />`],
       ['By', actor(model.trained_by)],
       ['Learned from', html`<${Time} at=${model.trained_from} />`],
-      ['Until', html`<${Time} at=${model.trained_to} />`],
+      ['Learned until', html`<${Time} at=${model.trained_to} />`],
       ['Rows', `${number(model.rows)}${model.rows_left_out ? `, ${number(model.rows_left_out)} left out` : ''}`],
       ['Step', model.interval_ms >= 1000 ? duration(model.interval_ms / 1000) : `${model.interval_ms} ms`],
-      ['False alarms', `aims at ${number(model.false_alarms_per_day)} a day`],
+      ['False alarms', alarms(model.false_alarms_per_day)],
       ['Comes from', short(model.parent)],
       ...model.metrics.map((m) => [words(m.name), number(m.value)]),
       ['Score now', score && html`${number(score.score)} <span class="muted">(limit 1)</span>`],

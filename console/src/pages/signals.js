@@ -47,7 +47,7 @@ function Trend({ site, datastream, range, height, points, when, children }) {
   return html`${children(row)}
     <div class="trend" style="height:${height}px">
       <${Chart} rows=${series.rows} from=${series.from} to=${series.to} height=${height} sync="signals" on_row=${set_row} label="Trend of ${name}" />
-      ${series.error ? html`<p class="over bad-text">${series.error.message}</p>` : series.data && series.rows.length === 0 ? html`<p class="over">${why_empty(datastream, range)}</p>` : ''}
+      ${series.error ? html`<p class="over bad-text">${series.error.message}</p>` : series.data && !series.rows.some((row) => row[2] !== null) ? html`<p class="over">${why_empty(datastream, range)}</p>` : ''}
     </div>`;
 }
 

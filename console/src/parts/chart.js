@@ -80,7 +80,7 @@ function options({ width, height, marks, sync, on_cursor, span }) {
     cursor: {
       y: false,
       drag: { setScale: false, x: false, y: false },
-      points: { size: 6, fill: ink },
+      points: { size: (u, i) => (i === 2 ? 7 : 0), fill: ink },
       sync: sync && { key: sync, setSeries: false },
     },
     scales: { x: { range: () => span.current }, y: { range: y_range } },
