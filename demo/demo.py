@@ -29,8 +29,8 @@ def parse(arguments):
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--headless", action="store_true", help="run the story, print a summary as JSON, exit 0 or 1")
     parser.add_argument("--replay", metavar="FILE.csv", help="feed this file instead of the pump station")
-    parser.add_argument("--speed", type=float, default=100.0,
-                        help="of the replay: 1 is real time, 0 as fast as it goes (default 100)")
+    parser.add_argument("--speed", type=float, default=None,
+                        help="of the replay: 1 is real time, 0 as fast as it goes (default: the file in some 25 s)")
     parser.add_argument("--data", default=str(ROOT / "build" / "demo"), help="where everything is kept")
     parser.add_argument("--keep", action="store_true", help="go on with what an earlier run left, without the story")
     chosen = parser.parse_args(arguments)
@@ -96,6 +96,7 @@ def main(arguments):
     error = ""
     try:
         stage = Stage(chosen.data, fixed_ports=not chosen.headless, keep=chosen.keep)
+        teller.folder = f"{stage.folder}/"
         story = (ReplayStory(stage, teller, pathlib.Path(chosen.replay).resolve(), chosen.speed) if chosen.replay
                  else Story(stage, teller))
         teller.title("Lander: one site, one hub, " + (pathlib.Path(chosen.replay).name if chosen.replay
@@ -108,6 +109,7 @@ def main(arguments):
         teller.say()
         teller.title(f"{len(teller.steps)} steps, all as they should be, in {seconds:.0f} s.")
         if not chosen.headless:
+            story.go_on()
             stay(stage, teller, story)
     except KeyboardInterrupt:
         teller.say()

@@ -17,6 +17,7 @@ class Teller:
         self.began = time.monotonic()
         self.steps = []
         self.chapter_name = ""
+        self.folder = ""  # left out of what is quoted
 
     def paint(self, code, text):
         return f"\x1b[{code}m{text}\x1b[0m" if self.tty else text
@@ -33,12 +34,14 @@ class Teller:
         self.say(self.paint("1;36", name) + (self.paint("2", f"  {what}") if what else ""))
 
     def note(self, text, mark="  "):
+        text = text.replace(self.folder, "") if self.folder else text
         for line in text.rstrip().splitlines():
             self.say(self.paint("2", f"    {mark}{line}"))
 
     def quote(self, command, text="", lines=4):
         """A command as a user types it, and the beginning of what it says."""
         self.say(self.paint("2", "    $ ") + self.paint("2", command))
+        text = text.replace(self.folder, "") if self.folder else text
         shown = [line for line in text.strip().splitlines() if line.strip()]
         width = shutil.get_terminal_size((120, 24)).columns - 8 if self.tty else 160
         for line in shown[:lines]:
