@@ -63,7 +63,7 @@ class ReplayStory(Story):
         self.recording = Recording(path)
         if not self.recording.rows:
             raise RigError(f"{path} has no rows")
-        self.path = path
+        self.path, self.name = path, slug(f"{path.parent.name}-{path.stem}")
         self.speed = speed if speed is not None else max(1.0, round(self.recording.seconds / LENGTH_S))
         self.columns = {}  # datastream -> column
 
@@ -80,7 +80,7 @@ class ReplayStory(Story):
         self.arrived()
 
     def sources(self, speed, loop=False):
-        return (f'asset: recorded/{slug(self.path.parent.name + '-' + self.path.stem)}\nsources:\n'
+        return (f'asset: recorded/{self.name}\nsources:\n'
                 f'  - {{id: recording, driver: replay, address: "{self.path}", speed: {speed}'
                 f'{", loop: true" if loop else ""}}}\n')
 
@@ -174,7 +174,7 @@ class ReplayStory(Story):
             s.figures.update(figures)
             s.note("\n".join(lines))
         with tell.step("readiness", "What learning would say of it") as s:
-            asset = f"recorded/{slug(self.path.parent.name + '-' + self.path.stem)}"
+            asset = f"recorded/{self.name}"
             code, said, errors = stage.at_site.run("readiness", "--asset", asset, "--interval", "100ms")
             if code not in (0, 1):
                 raise RigError(errors)
