@@ -62,8 +62,8 @@ void tell(Session& session, const base::Error& error) {
 }
 
 // What CLI11 says, but for a command that does not exist: that deserves a suggestion.
-std::string usage_text(const CLI::App& at, const CLI::Error& error) {
-  const auto rest = at.remaining();
+std::string usage_text(const CLI::App& root, const CLI::App& at, const CLI::Error& error) {
+  const auto rest = root.remaining(true);
   const auto known = at.get_subcommands([](const CLI::App*) { return true; });
   const bool missing = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError);
   if (!missing || known.empty()) return error.what();
@@ -165,7 +165,7 @@ int run(World& world, std::vector<std::string> arguments) {
       at = at->get_subcommands().front();
       name += " " + at->get_name();
     }
-    world.err("lander: " + usage_text(*at, error) + "\n`" + name +
+    world.err("lander: " + usage_text(app, *at, error) + "\n`" + name +
               " --help` says how it is used.\n");
     return 2;
   }

@@ -2,36 +2,12 @@
 
 #include <nlohmann/json.hpp>
 
+#include "http/message.h"
+
 namespace lander::cli {
-namespace {
 
 using base::Code;
 using base::Error;
-
-Code code_of(int status) {
-  switch (status) {
-    case 400:
-    case 422:
-      return Code::kInvalid;
-    case 401:
-      return Code::kUnauthenticated;
-    case 403:
-      return Code::kDenied;
-    case 404:
-    case 405:
-      return Code::kNotFound;
-    case 409:
-      return Code::kConflict;
-    case 413:
-    case 429:
-    case 507:
-      return Code::kExhausted;
-    default:
-      return Code::kUnavailable;
-  }
-}
-
-}  // namespace
 
 std::string escaped(std::string_view text) {
   static constexpr char kHex[] = "0123456789ABCDEF";
@@ -130,7 +106,7 @@ Error Session::refusal(const http::ClientResponse& response) {
                                  " is of an earlier start: is another server running there now?"
                            : "\n`lander login " + door_->url + "` begins a new one.";
   }
-  return Error(code_of(response.status), detail);
+  return Error(http::code_of(response.status), detail);
 }
 
 const Json& Session::problem() const {

@@ -40,6 +40,11 @@ struct Bounds {
     most = std::max(most, value);
   }
   bool any() const { return least <= most; }
+  // 0 at the least, 1 at the most; in halves, because the whole may not be a finite number.
+  double share(double value) const {
+    return most > least ? (value / 2 - least / 2) / (most / 2 - least / 2) : 0.5;
+  }
+  double at(double share) const { return least * (1 - share) + most * share; }
 };
 
 }  // namespace
@@ -202,8 +207,7 @@ std::string sparkline(std::span<const double> values, std::size_t columns) {
       out += ' ';
       continue;
     }
-    const double span = bounds.most - bounds.least;
-    const double level = span > 0 ? (most / span - bounds.least / span) * 7.999 : 3;
+    const double level = bounds.most > bounds.least ? bounds.share(most) * 7.999 : 3;
     out += kBars[static_cast<std::size_t>(std::clamp(level, 0.0, 7.0))];
   }
   return out;
@@ -216,17 +220,16 @@ std::string chart(std::span<const Bucket> buckets, std::size_t rows, std::string
     bounds.add(bucket.most);
   }
   if (!bounds.any() || rows < 2) return "";
-  const double span = bounds.most > bounds.least ? bounds.most - bounds.least : 1;
   const auto row_of = [&](double value) {
-    const double share = (bounds.most - value) / span;
-    return static_cast<std::size_t>(std::clamp(std::round(share * static_cast<double>(rows - 1)),
-                                               0.0, static_cast<double>(rows - 1)));
+    const auto last = static_cast<double>(rows - 1);
+    return static_cast<std::size_t>(
+        std::clamp(std::round((1 - bounds.share(value)) * last), 0.0, last));
   };
   std::vector<std::string> scale(rows);
   std::size_t width = 0;
   for (std::size_t row : {std::size_t{0}, rows / 2, rows - 1}) {
     scale[row] =
-        number_text(bounds.most - span * static_cast<double>(row) / static_cast<double>(rows - 1));
+        number_text(bounds.at(1 - static_cast<double>(row) / static_cast<double>(rows - 1)));
     if (row == 0 && !unit.empty()) scale[row] += " " + clean(unit);
     width = std::max(width, width_of(scale[row]));
   }
