@@ -1,5 +1,3 @@
-#include <nlohmann/json.hpp>
-
 #include "carrier/carrier.h"
 #include "http/client.h"
 #include "link/link.h"
@@ -10,32 +8,6 @@ namespace {
 
 using base::Code;
 using base::Error;
-
-Code code_of(int status) {
-  switch (status) {
-    case 401:
-      return Code::kUnauthenticated;
-    case 403:
-      return Code::kDenied;
-    case 413:
-      return Code::kExhausted;
-    case 408:
-    case 429:
-      return Code::kUnavailable;
-    default:
-      return status >= 400 && status < 500 ? Code::kInvalid : Code::kUnavailable;
-  }
-}
-
-// The hub's own words, where it has some.
-Error refusal(const http::ClientResponse& response) {
-  std::string text = "the hub answered " + std::to_string(response.status);
-  const auto problem = nlohmann::json::parse(response.body, nullptr, false);
-  if (problem.is_object() && problem.contains("detail") && problem["detail"].is_string()) {
-    text += ": " + problem["detail"].get<std::string>().substr(0, 500);
-  }
-  return Error(code_of(response.status), text);
-}
 
 class Https : public Carrier {
  public:
@@ -55,7 +27,7 @@ class Https : public Carrier {
     const auto began = os::system_clock().monotonic_us();
     LANDER_ASSIGN(const auto response,
                   client_->send("POST", kBundlesPath, body, kBundlesType, headers_));
-    if (response.status != 200) return refusal(response);
+    if (response.status != 200) return http::refusal(response, "the hub");
     Contact contact;
     contact.round_trip = os::system_clock().monotonic_us() - began;
     LANDER_ASSIGN(contact.received, decode_list(response.body));

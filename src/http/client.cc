@@ -6,7 +6,10 @@
 #include <algorithm>
 #include <array>
 
+#include <nlohmann/json.hpp>
+
 #include "http/event_reader.h"
+#include "http/message.h"
 #include "http/parser.h"
 #include "http/socket.h"
 #include "http/tls.h"
@@ -258,7 +261,8 @@ class BlockingClient : public Client {
     LANDER_TRY(
         read_until([&] { return parser.head() != nullptr; }, parser, false, deadline, answering));
     if (parser.head()->status != 200) {
-      return refused(parser.head()->status);
+      return Error(code_of(parser.head()->status),
+                   "the server answered " + std::to_string(parser.head()->status));
     }
     EventReader reader;
     while (true) {
@@ -274,14 +278,6 @@ class BlockingClient : public Client {
     }
   }
 
-  static Error refused(int status) {
-    const Code code = status == 401   ? Code::kUnauthenticated
-                      : status == 403 ? Code::kDenied
-                      : status == 404 ? Code::kNotFound
-                                      : Code::kUnavailable;
-    return Error(code, "the server answered " + std::to_string(status));
-  }
-
   ClientOptions options_;
   Url url_;
   std::unique_ptr<Tls> tls_;  // null: plain
@@ -292,6 +288,15 @@ class BlockingClient : public Client {
 };
 
 }  // namespace
+
+Error refusal(const ClientResponse& response, std::string_view who) {
+  std::string text = std::string(who) + " answered " + std::to_string(response.status);
+  const auto problem = nlohmann::json::parse(response.body, nullptr, false);
+  if (problem.is_object() && problem.contains("detail") && problem["detail"].is_string()) {
+    text += ": " + problem["detail"].get<std::string>().substr(0, 500);
+  }
+  return Error(code_of(response.status), text);
+}
 
 base::Result<std::unique_ptr<Client>> Client::make(const ClientOptions& options) {
   LANDER_ASSIGN(Url url, parse_url(options.url));

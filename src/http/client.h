@@ -31,6 +31,10 @@ struct ClientResponse {
   std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
 };
 
+// What a response says that is not 2xx: `who` answered it ("the hub"), with the detail of its
+// problem (RFC 9457) where it has one, and with code_of() its status.
+base::Error refusal(const ClientResponse& response, std::string_view who);
+
 class Client {
  public:
   static base::Result<std::unique_ptr<Client>> make(const ClientOptions& options);
@@ -44,8 +48,8 @@ class Client {
       std::string_view content_type,
       const std::vector<std::pair<std::string, std::string>>& headers = {}) = 0;
   // Reads server-sent events until the visitor returns false or the server ends the stream (both
-  // ok). Errors as send()'s, and by status: 401 kUnauthenticated, 403 kDenied, 404 kNotFound,
-  // others kUnavailable. kTimeout when nothing, not even a comment, came for total_timeout.
+  // ok). Errors as send()'s, and by a status that is not 200, as refusal(). kTimeout when nothing,
+  // not even a comment, came for total_timeout.
   virtual base::Status events(
       std::string_view target, const std::vector<std::pair<std::string, std::string>>& headers,
       const std::function<bool(std::string_view event, std::string_view data)>& visit) = 0;

@@ -83,6 +83,29 @@ int status_of(base::Code code) {
   return 500;
 }
 
+base::Code code_of(int status) {
+  using base::Code;
+  switch (status) {
+    case 401:
+      return Code::kUnauthenticated;
+    case 403:
+      return Code::kDenied;
+    case 404:
+    case 405:
+      return Code::kNotFound;
+    case 409:
+      return Code::kConflict;
+    case 413:
+    case 507:
+      return Code::kExhausted;
+    case 408:
+    case 429:
+      return Code::kUnavailable;
+    default:
+      return status >= 400 && status < 500 ? Code::kInvalid : Code::kUnavailable;
+  }
+}
+
 std::string_view reason_phrase(int status) {
   switch (status) {
     case 200:

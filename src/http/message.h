@@ -16,6 +16,8 @@ struct Refusal {
 Response problem_response(const Refusal& refusal);
 
 int status_of(base::Code code);
+// What a client can do about a status that is not 2xx.
+base::Code code_of(int status);
 std::string_view reason_phrase(int status);
 
 // Status line and headers, blank line included. Adds Content-Type, Content-Length, Connection and,

@@ -13,8 +13,9 @@
 #include "base/result.h"
 #include "lake/tables.h"
 
-struct _duckdb_connection;
-struct _duckdb_database;
+// The names are DuckDB's own.
+struct _duckdb_connection;  // NOLINT(bugprone-reserved-identifier)
+struct _duckdb_database;    // NOLINT(bugprone-reserved-identifier)
 
 namespace lander::lake {
 

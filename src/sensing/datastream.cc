@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/cbor.h"
+#include "base/suggest.h"
 #include "sensing/unit.h"
 
 namespace lander::sensing {
@@ -14,6 +15,7 @@ using base::CborReader;
 using base::CborWriter;
 using base::Code;
 using base::Error;
+using base::quoted;
 using base::Result;
 using base::Status;
 
@@ -42,10 +44,6 @@ enum : std::uint64_t {
 };
 
 Error invalid(std::string message) { return Error(Code::kInvalid, std::move(message)); }
-
-std::string quoted(std::string_view text) {
-  return "\"" + std::string(text.substr(0, 80)) + (text.size() > 80 ? "...\"" : "\"");
-}
 
 bool printable(std::string_view text) {
   for (const char c : text) {

@@ -47,8 +47,7 @@ base::Bytes encode_enrolled(const std::string& hub_url, const trust::Token& toke
 base::Result<Identity> assemble(os::Files& files, const Paths& paths) {
   LANDER_ASSIGN(const base::Bytes stored, files.read(paths.enrolled, kMaxFile));
   base::CborReader in(stored);
-  LANDER_ASSIGN(const std::uint64_t fields, in.array());
-  if (fields != 6) return base::Error(base::Code::kCorrupt, "expected 6 fields");
+  LANDER_TRY(in.array_of(6, "an identity"));
   Identity id;
   LANDER_ASSIGN(id.hub_url, in.text());
   LANDER_ASSIGN(id.hub_key_id, in.text());
@@ -72,18 +71,6 @@ base::Result<Identity> assemble(os::Files& files, const Paths& paths) {
   LANDER_ASSIGN(id.keys.peer_signing, crypto::PublicKey::from_der(reply.hub_signing_key_der));
   LANDER_ASSIGN(id.keys.peer_sealing, crypto::PublicKey::from_der(reply.hub_sealing_key_der));
   return id;
-}
-
-base::Error refusal(const http::ClientResponse& response) {
-  std::string text(base::as_text(response.body).substr(0, 400));
-  // problem+json: the detail is what a person needs; anything else is shown as it came.
-  constexpr std::string_view kDetail = "\"detail\":\"";
-  if (const auto at = text.find(kDetail); at != std::string::npos) {
-    text = text.substr(at + kDetail.size());
-    text = text.substr(0, text.find('"'));
-  }
-  return base::Error(base::Code::kDenied, "the hub refused the enrolment (" +
-                                              std::to_string(response.status) + "): " + text);
 }
 
 }  // namespace
@@ -116,7 +103,7 @@ base::Result<Identity> enrol(os::Files& files, const std::string& folder,
   auto response =
       client->send("POST", "/link/v1/enrol", trust::encode(request), "application/cbor");
   if (!response.ok()) return response.error().context("enrolling at " + hub_url);
-  if (response->status != 200) return refusal(*response);
+  if (response->status != 200) return http::refusal(*response, "the hub").context("enrolling");
   LANDER_ASSIGN(const trust::EnrolReply reply, trust::decode_enrol_reply(response->body));
   LANDER_ASSIGN(const crypto::PublicKey root, crypto::PublicKey::from_der(reply.root_key_der));
   if (root.id() != token.root_key_id) {

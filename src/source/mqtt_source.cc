@@ -42,17 +42,15 @@ class MqttSource final : public Source {
   }
 
   std::vector<Candidate> candidates() const override {
-    return candidates_.list(config_.id, bound_, clock().monotonic_us());
+    return candidates_.list(config_.id, bound_, runner_.clock().monotonic_us());
   }
   Health health() const override { return runner_.board().health(); }
 
  private:
-  os::Clock& clock() const { return const_cast<Runner&>(runner_).clock(); }
-
   void work(Sink& sink) {
-    Backoff backoff(
-        250 * base::kMillisecond, 30 * base::kSecond,
-        seed_of(plan_.connect.client_id) ^ static_cast<std::uint64_t>(clock().monotonic_us()));
+    Backoff backoff(250 * base::kMillisecond, 30 * base::kSecond,
+                    seed_of(plan_.connect.client_id) ^
+                        static_cast<std::uint64_t>(runner_.clock().monotonic_us()));
     while (!runner_.stopping()) {
       const Status ended = connect_and_serve(sink, backoff);
       if (ended.ok()) return;

@@ -51,8 +51,7 @@ class ReplaySource final : public Source {
   }
 
   std::vector<Candidate> candidates() const override {
-    return candidates_.list(config_.id, bound_,
-                            const_cast<Runner&>(runner_).clock().monotonic_us());
+    return candidates_.list(config_.id, bound_, runner_.clock().monotonic_us());
   }
   Health health() const override { return runner_.board().health(); }
 

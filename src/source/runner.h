@@ -73,7 +73,7 @@ class Runner {
   bool offer(Sink& sink, std::vector<sensing::Observation>& observations,
              base::DurationUs patience);
 
-  os::Clock& clock() { return clock_; }
+  os::Clock& clock() const { return clock_; }
   HealthBoard& board() { return board_; }
   const HealthBoard& board() const { return board_; }
   Wakeup& wakeup() { return wakeup_; }
