@@ -67,5 +67,6 @@ export const words = (id) => {
 export const actor = (who) => {
   const match = /^user:(.*)@(site|hub)$/.exec(who || '');
   if (match) return `${match[1]}, at the ${match[2]}`;
+  if (/^rollout:/.test(who || '')) return 'a rollout';
   return (who || '').replace(/^user:/, '');
 };

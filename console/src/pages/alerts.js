@@ -7,7 +7,7 @@ import { to } from '../core/router.js';
 import { may } from '../core/session.js';
 import { percent } from '../core/format.js';
 import { Ago, Button, Empty, Loaded, Switch } from '../parts/basics.js';
-import { AlertState, Severity } from '../parts/badges.js';
+import { AlertState, kSeverities, Severity } from '../parts/badges.js';
 import { tell } from '../parts/toast.js';
 
 export const kOpen = ['active-unacknowledged', 'active-acknowledged', 'cleared-unacknowledged'];
@@ -24,6 +24,9 @@ export function useAlertEvent(alert, then) {
   };
   return { ...action, run };
 }
+
+// Open ones by urgency: active before cleared, worst first; all of them as they came.
+const by_urgency = (a, b) => b.active - a.active || kSeverities.indexOf(a.severity) - kSeverities.indexOf(b.severity);
 
 function AlertRow({ alert, with_site, changed }) {
   const event = useAlertEvent(alert, changed);
@@ -55,7 +58,7 @@ export function AlertList({ url, what, with_site }) {
     <${Loaded} from=${alerts} what="the alerts">
       ${(list) =>
         list.length
-          ? html`<ul class="alerts">${list.map((a) => html`<${AlertRow} key=${a.id} alert=${a} with_site=${with_site} changed=${alerts.reload} />`)}</ul>`
+          ? html`<ul class="alerts">${(state === 'open' ? [...list].sort(by_urgency) : list).map((a) => html`<${AlertRow} key=${a.id} alert=${a} with_site=${with_site} changed=${alerts.reload} />`)}</ul>`
           : html`<${Empty}><b>${state === 'open' ? 'No open alerts' : 'No alerts yet'}</b> ${what}.<//>`}
     <//>`;
 }

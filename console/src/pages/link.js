@@ -34,18 +34,19 @@ export function Link({ site }) {
   const link = useData(path`/sites/${site}/link`, { every: 5000 });
   const audit = useData(path`/sites/${site}/link/audit`, { every: 30000 });
   return html`
-    <${Loaded} from=${link} what="the link">
-      ${(l) => html`<${Card} title="Link to the hub" side=${state_of(l)}>
-        ${l.reason && html`<p class="note">${l.reason}</p>`}
-        <${Facts} of=${[
-          ['Hub', l.hub || undefined],
-          ['Carrier', l.carrier || undefined],
-          ['Last contact', html`<${Ago} at=${l.last_contact} />`],
-          ['Next try', l.enrolled && !l.connected ? `in ${duration(l.next_try_s)}` : undefined],
-          ['Clock', clock_text(l.clock_offset_us)],
-        ]} />
-        <${Lanes} of=${l.lanes} />
-      <//>`}
+    <${Card} kind="link-state" title="Link to the hub" side=${link.data && state_of(link.data)}>
+      <${Loaded} from=${link} what="the link">
+        ${(l) => html`
+          ${l.reason && html`<p class="note">${l.reason}</p>`}
+          <${Facts} of=${[
+            ['Hub', l.hub || undefined],
+            ['Carrier', l.carrier || undefined],
+            ['Last contact', html`<${Ago} at=${l.last_contact} />`],
+            ['Next try', l.enrolled && !l.connected ? `in ${duration(l.next_try_s)}` : undefined],
+            ['Clock', clock_text(l.clock_offset_us)],
+          ]} />
+          <${Lanes} of=${l.lanes} />`}
+      <//>
     <//>
     <${Card} title="What left the site">
       <${Loaded} from=${audit} what="the audit">${(list) => (list.length ? html`<${Audit} of=${list} />` : html`<${Empty}>No datastreams yet.<//>`)}<//>

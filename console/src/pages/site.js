@@ -7,6 +7,7 @@ import { on_hub } from '../core/session.js';
 import { bytes, count, duration, number } from '../core/format.js';
 import { Ago, Empty, Loading, Problem } from '../parts/basics.js';
 import { Presence, Severity, Sync } from '../parts/badges.js';
+import { Ways } from '../parts/ways.js';
 import { Alert } from './alert.js';
 import { AlertList } from './alerts.js';
 import { Candidates } from './candidates.js';
@@ -54,16 +55,12 @@ function Tab({ site, tab, item }) {
   return html`<${Empty}>There is no such page.<//>`;
 }
 
-const Tabs = ({ site, tab }) => html`<nav class="tabs" aria-label="Of this site">
-  ${kSiteWays(true).map(([key, text]) => html`<a href=${to('sites', site, key)} aria-current=${key === tab ? 'page' : undefined}>${text}</a>`)}
-</nav>`;
-
 export function Site({ site, tab = 'signals', item }) {
   const state = useData(path`/sites/${site}`, { every: 10000, on: ['site', 'twin', 'alert'] });
   if (state.error?.status === 404) return html`<${Empty}>${state.error.message}<br /><a href="#/">To the start</a><//>`;
   return html`
     <div class="page-head"><h1>${on_hub() && html`<a class="crumb" href="#/">Fleet</a> `}${site}</h1></div>
     <div class="site-top"><${Problem} error=${state.error} retry=${state.reload} />${state.data ? html`<${Head} site=${state.data} />` : html`<${Loading} what="the site" />`}</div>
-    ${on_hub() && html`<${Tabs} site=${site} tab=${tab} />`}
+    ${on_hub() && html`<${Ways} kind="tabs" label="Of this site" of=${kSiteWays(true).map(([key, text]) => [to('sites', site, key), text, key])} current=${tab} />`}
     <${Tab} site=${site} tab=${tab} item=${item} />`;
 }

@@ -7,6 +7,7 @@ import { route, to } from '../core/router.js';
 import { words } from '../core/format.js';
 import { kSiteWays } from '../pages/site.js';
 import { Toast } from './toast.js';
+import { Ways } from './ways.js';
 
 const kHubWays = [
   ['', 'Fleet'],
@@ -47,9 +48,7 @@ export const Layout = ({ children }) => html`
       <span class="who" title="Role: ${me.value.role}"><b>${me.value.user}</b> <span class="muted">${words(me.value.role)}</span></span>
       <button type="button" class="button small" onClick=${log_out}>Log out</button>
     </div>
-    <nav class="ways" aria-label="Pages">
-      ${ways().map(([href, text, key]) => html`<a href=${href} aria-current=${key === current() ? 'page' : undefined}>${text}</a>`)}
-    </nav>
+    <${Ways} kind="ways" label="Pages" of=${ways()} current=${current()} />
   </header>
   ${offline.value && html`<p class="offline" role="alert">No connection to the ${on_hub() ? 'hub' : 'site'}. What you see is what was known last; trying again.</p>`}
   <main id="main" tabindex="-1">${children}</main>
