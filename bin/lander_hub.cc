@@ -34,7 +34,7 @@ int run(const lander::hub::ServerOptions& options) {
   const auto watchdog = lander::os::watchdog_interval_us();
   int signal = 0;
   while ((signal = lander::os::wait_for_stop(watchdog > 0 ? watchdog : -1)) == 0) {
-    (void)lander::os::notify_supervisor("WATCHDOG=1").ok();
+    if ((*server)->alive()) (void)lander::os::notify_supervisor("WATCHDOG=1").ok();
   }
   lander::os::log_info("hub", "stopping", {{"signal", signal}});
   (void)lander::os::notify_supervisor("STOPPING=1").ok();
@@ -93,9 +93,13 @@ int main(int argc, char** argv) {
   }
   const auto every = lander::base::parse_duration(flush_every);
   if (!every.ok()) return fail(every.error().context("--flush-every"));
+  if (*every < 100 * lander::base::kMillisecond || *every > lander::base::kHour)
+    return fail({lander::base::Code::kInvalid, "--flush-every: expected 100ms to 1h"});
   options.flush_every = *every;
   const auto late = lander::base::parse_duration(late_after);
   if (!late.ok()) return fail(late.error().context("--late-after"));
+  if (*late < lander::base::kSecond || *late > 30 * lander::base::kDay)
+    return fail({lander::base::Code::kInvalid, "--late-after: expected 1s to 30d"});
   options.plan.expected_every = *late / 2;
   options.plan.grace = *late - *late / 2;
   return run(options);

@@ -32,9 +32,9 @@ int run(const lander::site::ServerOptions& options) {
   const auto watchdog = lander::os::watchdog_interval_us();
   int signal = 0;
   while ((signal = lander::os::wait_for_stop(watchdog > 0 ? watchdog : -1)) == 0) {
-    // A watchdog that is fed by a thread that does nothing else would say nothing: only a healthy
-    // site feeds it.
-    if ((*server)->failing().empty()) (void)lander::os::notify_supervisor("WATCHDOG=1").ok();
+    // A watchdog that is fed by a thread that does nothing else would say nothing. But a full disk
+    // is not mended by a restart, which would forget the alarms that wait for it.
+    if ((*server)->alive()) (void)lander::os::notify_supervisor("WATCHDOG=1").ok();
   }
   lander::os::log_info("site", "stopping", {{"signal", signal}});
   (void)lander::os::notify_supervisor("STOPPING=1").ok();
@@ -88,6 +88,8 @@ int main(int argc, char** argv) {
   }
   const auto every = lander::base::parse_duration(contact_every);
   if (!every.ok()) return fail(every.error().context("--contact-every"));
+  if (*every < lander::base::kSecond || *every > lander::base::kDay)
+    return fail({lander::base::Code::kInvalid, "--contact-every: expected 1s to 1d"});
   options.contact_every = *every;
   return run(options);
 }

@@ -63,7 +63,9 @@ class Accounts {
   // Adds or replaces. A user's sessions end when anything of the account changed. User names are
   // unique over all tenants.
   void put(Account account);
-  void remove(std::string_view user);                       // and its sessions
+  void remove(std::string_view user);  // and its sessions
+  // Another tenant has a user of this name: put() would take it over.
+  bool taken(std::string_view user, std::string_view tenant) const;
   std::vector<Account> all(std::string_view tenant) const;  // by user
   // The session's bearer token. kUnauthenticated, the same words and time for an unknown user, a
   // disabled one and a wrong password; after 5 failures of a user kExhausted for a time that

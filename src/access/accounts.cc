@@ -121,6 +121,12 @@ void Accounts::remove(std::string_view user) {
   accounts_.erase(found);
 }
 
+bool Accounts::taken(std::string_view user, std::string_view tenant) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = accounts_.find(user);
+  return found != accounts_.end() && found->second.tenant != tenant;
+}
+
 std::vector<Account> Accounts::all(std::string_view tenant) const {
   const std::lock_guard lock(mutex_);
   std::vector<Account> out;

@@ -12,15 +12,22 @@ namespace {
 
 constexpr std::string_view kCookie = "lander_session=";
 constexpr std::size_t kMaxCredentials = 4096;
+// Who may not log in must not fill the queue of those who work: 32 checks take some 3 s.
+constexpr int kMaxLoggingIn = 32;
 
 std::string cookie_session(const http::Request& request) {
   const auto header = request.headers.find("cookie");
   if (header == request.headers.end()) return {};
-  const std::string& text = header->second;
-  const auto at = text.find(kCookie);
-  if (at == std::string::npos) return {};
-  const auto from = at + kCookie.size();
-  return text.substr(from, text.find(';', from) - from);
+  // Cookies know no ports: another program on this host may have one whose name ends like ours.
+  std::string_view rest = header->second;
+  while (!rest.empty()) {
+    const auto end = rest.find(';');
+    const std::string_view cookie = rest.substr(0, end);
+    if (cookie.starts_with(kCookie)) return std::string(cookie.substr(kCookie.size()));
+    rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
+    while (rest.starts_with(' ')) rest.remove_prefix(1);
+  }
+  return {};
 }
 
 std::string bearer_session(const http::Request& request) {
@@ -99,8 +106,14 @@ void Gate::log_in(http::Request request, http::Responder responder) {
   auto password = text(*body, "password");
   if (!user.ok()) return responder.reply(http::Response::problem(user.error()));
   if (!password.ok()) return responder.reply(http::Response::problem(password.error()));
+  if (logging_in_.fetch_add(1) >= kMaxLoggingIn) {
+    --logging_in_;
+    return responder.reply(busy());
+  }
+  auto one = std::shared_ptr<void>(nullptr, [this](void*) { --logging_in_; });
   post_or_refuse(
-      std::move(responder), [this, user = *user, password = *password]() -> http::Response {
+      std::move(responder),
+      [this, one = std::move(one), user = *user, password = *password]() -> http::Response {
         const base::TimeUs now = clock_.wall_us();
         auto session = accounts_.log_in(user, password, now);
         if (!session.ok()) return http::Response::problem(session.error());
@@ -119,7 +132,7 @@ void Gate::log_in(http::Request request, http::Responder responder) {
       });
 }
 
-void Gate::serve_accounts(std::string server_role, std::string server_name, Persist persist) {
+void Gate::serve_accounts(std::string server_role, Name server_name, Persist persist) {
   server_.route("POST", "/api/v1/login", kMaxCredentials,
                 [this](http::Request request, http::Responder responder) {
                   log_in(std::move(request), std::move(responder));
@@ -141,7 +154,7 @@ void Gate::serve_accounts(std::string server_role, std::string server_name, Pers
                                       {"role", access::to_string(scope.role)},
                                       {"tenant", scope.tenant},
                                       {"server", server_role},
-                                      {"name", server_name},
+                                      {"name", server_name()},
                                       {"version", LANDER_VERSION}}));
         });
   route("GET", "/api/v1/accounts", access::Right::kManageAccounts, 0,
@@ -164,10 +177,21 @@ void Gate::serve_accounts(std::string server_role, std::string server_name, Pers
                              LANDER_ASSIGN(const std::string password, text(body, "password"));
                              LANDER_ASSIGN(const std::string role_name, text(body, "role"));
                              LANDER_ASSIGN(const access::Role role, access::parse_role(role_name));
+                             if (user == scope.user && role != access::Role::kAdmin) {
+                               return base::Error(base::Code::kConflict,
+                                                  "nobody takes the role admin from themselves: "
+                                                  "ask another admin");
+                             }
+                             if (accounts_.taken(user, scope.tenant)) {
+                               return base::Error(base::Code::kExists, "the name \"" + user +
+                                                                           "\" is taken: choose "
+                                                                           "another");
+                             }
                              LANDER_ASSIGN(access::Account account,
                                            accounts_.make(scope.tenant, user, password, role));
                              LANDER_TRY(persist.put(account));
                              accounts_.put(account);
+                             persist.ended(user);
                              return account;
                            };
                            auto account = make();
@@ -194,6 +218,7 @@ void Gate::serve_accounts(std::string server_role, std::string server_name, Pers
               return http::Response::problem(status.error());
             }
             accounts_.remove(user);
+            persist.ended(user);
             http::Response response;
             response.status = 204;
             return response;
@@ -201,14 +226,14 @@ void Gate::serve_accounts(std::string server_role, std::string server_name, Pers
         });
 }
 
-void Gate::serve_health(std::string server_role, std::string server_name,
+void Gate::serve_health(std::string server_role, Name server_name,
                         std::function<std::string()> failing,
                         std::function<std::string()> metrics) {
   server_.route("GET", "/healthz", 0, [=, this](http::Request, http::Responder responder) {
     const std::string reason = failing();
     Json body = {{"status", reason.empty() ? "ok" : "failing"},
                  {"role", server_role},
-                 {"name", server_name},
+                 {"name", server_name()},
                  {"version", LANDER_VERSION},
                  {"uptime_s", (clock_.monotonic_us() - started_) / base::kSecond}};
     if (!reason.empty()) body["reason"] = reason;
@@ -220,9 +245,12 @@ void Gate::serve_health(std::string server_role, std::string server_name,
       if (auto who = caller(request); !who.ok())
         return responder.reply(http::Response::problem(who.error()));
     }
-    auto response = http::Response::text(200, metrics());
-    response.content_type = "text/plain; version=0.0.4; charset=utf-8";
-    responder.reply(std::move(response));
+    // They ask the database and /proc: not on the thread that serves everybody.
+    post_or_refuse(std::move(responder), [metrics] {
+      auto response = http::Response::text(200, metrics());
+      response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+      return response;
+    });
   });
 }
 

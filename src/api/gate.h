@@ -1,6 +1,7 @@
 // The one door of the API: who calls, may they, which tenant; and the pages of the console.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -31,14 +32,17 @@ class Gate {
   struct Persist {
     std::function<base::Status(const access::Account&)> put;
     std::function<base::Status(const std::string& tenant, const std::string& user)> remove;
+    std::function<void(const std::string& user)> ended;  // his sessions have: so do his streams
   };
-  void serve_accounts(std::string server_role, std::string server_name, Persist persist);
+  using Name = std::function<std::string()>;  // any thread; a site's changes when it is enrolled
+  void serve_accounts(std::string server_role, Name server_name, Persist persist);
   // Console's files, compressed when built: "/", "/assets/*", with a strict content security
   // policy.
   void serve_console();
-  // /healthz and /metrics. `text` gives Prometheus text; `failing` a reason or empty.
-  void serve_health(std::string server_role, std::string server_name,
-                    std::function<std::string()> failing, std::function<std::string()> metrics);
+  // /healthz and /metrics. `metrics` gives Prometheus text, on `worker`; `failing` a reason or
+  // empty, on the I/O thread: it must not block.
+  void serve_health(std::string server_role, Name server_name, std::function<std::string()> failing,
+                    std::function<std::string()> metrics);
 
   access::Accounts& accounts() { return accounts_; }
 
@@ -55,6 +59,7 @@ class Gate {
   os::Clock& clock_;
   os::Worker& worker_;
   access::Accounts accounts_;
+  std::atomic<int> logging_in_{0};  // password checks that wait: each takes long on purpose
   const base::TimeUs started_;
 };
 

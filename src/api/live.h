@@ -15,13 +15,14 @@ namespace lander::api {
 class Live {
  public:
   // False: too many readers.
-  bool add(std::string tenant, std::shared_ptr<http::EventStream> stream);
+  bool add(std::string tenant, std::string user, std::shared_ptr<http::EventStream> stream);
+  void end(std::string_view user);  // may look no longer: his streams end
   void send(std::string_view tenant, std::string_view event, std::string_view json);
   bool watched() const;  // nobody looks: no need to prepare anything
 
  private:
   struct Reader {
-    std::string tenant;
+    std::string tenant, user;
     std::shared_ptr<http::EventStream> stream;
   };
   mutable std::mutex mutex_;

@@ -239,9 +239,12 @@ Json points(const std::vector<std::pair<base::TimeUs, sensing::Summary>>& bucket
   return list;
 }
 
+std::string dump(const Json& body) {
+  return body.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 http::Response reply(int status, const Json& body) {
-  // A text from outside may hold broken UTF-8: replace it rather than fail the whole answer.
-  return http::Response::json(status, body.dump(-1, ' ', false, Json::error_handler_t::replace));
+  return http::Response::json(status, dump(body));
 }
 
 http::Response mistakes(const base::Error& error) {
@@ -276,6 +279,8 @@ base::Result<Json> parse_object(base::ByteView body) {
   } catch (const Json::parse_error& error) {
     return base::Error(base::Code::kInvalid,
                        "the body is not JSON: at byte " + std::to_string(error.byte));
+  } catch (const Json::exception&) {  // 1e999 is no parse_error there
+    return base::Error(base::Code::kInvalid, "the body holds a number beyond what JSON can hold");
   }
 }
 
@@ -302,6 +307,7 @@ base::Result<Range> range(const http::Request& request, base::TimeUs now,
   if (const auto* last = get("last")) {
     auto parsed = base::parse_duration(*last);
     if (!parsed.ok()) return parsed.error().context("?last");
+    if (*parsed == 0) return base::Error(base::Code::kInvalid, "?last must be longer than 0");
     out.from = now - *parsed;
     return out;
   }

@@ -40,6 +40,8 @@ Json rollout(const fleet::Rollout& rollout);
 // [[t_ms, min, mean, max, count, others], ..]
 Json points(const std::vector<std::pair<base::TimeUs, sensing::Summary>>& buckets);
 
+// Bytes from outside that are not UTF-8 are replaced: nothing that is sent may throw.
+std::string dump(const Json& body);
 http::Response reply(int status, const Json& body);
 // A refused file: 422 with the whole text, and line by line for the console's editor.
 http::Response mistakes(const base::Error& error);

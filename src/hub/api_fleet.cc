@@ -58,7 +58,7 @@ base::Result<Json> start_rollout(Core& core, const Scope& scope, const Request& 
   LANDER_ASSIGN(const std::string app, api::text(body, "app"));
   LANDER_ASSIGN(const std::string version, api::text(body, "version"));
   LANDER_ASSIGN(auto wanted, phases(body));
-  const auto failed = body.value("max_failed", Json(0));
+  const auto failed = body.value("max_failed", Json(0u));
   if (!failed.is_number_unsigned() || failed.get<std::uint64_t>() > 1'000'000)
     return base::Error(base::Code::kInvalid, "\"max_failed\" must be a number of sites");
   LANDER_ASSIGN(const auto* rollout, core.start_rollout(scope, app, version, std::move(wanted),
@@ -169,8 +169,10 @@ void serve_fleet(Server& server, api::Gate& gate) {
 void serve_sites(Server& server, http::Server& http) {
   http.route("POST", "/link/v1/enrol", kMaxEnrol,
              [&server](Request request, http::Responder responder) {
+               const std::size_t bytes = request.body.size();
                server.on_core(
-                   std::move(responder), [request = std::move(request)](Core& core) -> Response {
+                   std::move(responder),
+                   [request = std::move(request)](Core& core) -> Response {
                      auto run = [&]() -> base::Result<trust::EnrolReply> {
                        LANDER_ASSIGN(const auto enrol, trust::decode_enrol_request(request.body));
                        return core.enrol(enrol);
@@ -181,7 +183,8 @@ void serve_sites(Server& server, http::Server& http) {
                      response.content_type = "application/cbor";
                      response.body = trust::encode(*reply);
                      return response;
-                   });
+                   },
+                   bytes);
              });
   http.route(
       "POST", carrier::kBundlesPath, carrier::kMaxListBytes,
@@ -190,8 +193,10 @@ void serve_sites(Server& server, http::Server& http) {
           return responder.reply(problem(base::Error(
               base::Code::kUnauthenticated, "a site shows its certificate here: enrol it first")));
         }
+        const std::size_t bytes = request.body.size();
         server.on_core(
-            std::move(responder), [request = std::move(request)](Core& core) -> Response {
+            std::move(responder),
+            [request = std::move(request)](Core& core) -> Response {
               auto run = [&]() -> base::Result<base::Bytes> {
                 LANDER_ASSIGN(const auto bundles, carrier::decode_list(request.body));
                 std::vector<base::Bytes> replies;
@@ -207,7 +212,8 @@ void serve_sites(Server& server, http::Server& http) {
               response.content_type = std::string(carrier::kBundlesType);
               response.body = std::move(*body);
               return response;
-            });
+            },
+            bytes);
       });
 }
 

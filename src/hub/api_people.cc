@@ -280,14 +280,13 @@ void serve_people(Server& server, api::Gate& gate) {
              });
   gate.route("POST", "/api/v1/sql", Right::kQuerySql, kMaxSql,
              [&server](Request request, Scope scope, http::Responder responder) {
-               server.on_reader(std::move(responder),
-                                [&server, request = std::move(request), scope] {
-                                  return sql(server, scope, request);
-                                });
+               server.on_sql(std::move(responder), [&server, request = std::move(request), scope] {
+                 return sql(server, scope, request);
+               });
              });
   gate.route("GET", "/api/v1/events", Right::kLook, 0,
              [&server](Request, Scope scope, http::Responder responder) {
-               if (!server.live().add(scope.tenant, responder.stream()))
+               if (!server.live().add(scope.tenant, scope.user, responder.stream()))
                  return;  // dropped: the reader tries again
              });
 }

@@ -16,6 +16,8 @@ namespace lander::hub {
 namespace {
 
 constexpr base::DurationUs kTickEvery = base::kSecond;
+constexpr base::DurationUs kDeadAfter = 30 * base::kSecond;
+constexpr std::size_t kMaxWaitingBytes = 256 << 20;
 constexpr std::uint64_t kMaxFile = 1 << 16;
 constexpr std::size_t kOtherFiles = 2048;  // people's connections, databases, the lake's files
 constexpr const char* kFirstTenant = "default";
@@ -120,24 +122,33 @@ base::Status Server::open() {
       os::system_random(),
       options_.data,
       [this](const std::string& tenant, std::string_view event, const std::string& site) {
-        live_.send(tenant, event, nlohmann::json{{"site", site}}.dump());
+        live_.send(tenant, event, api::dump({{"site", site}}));
       },
       [this](const SiteKey& site, const alert::Event&, const alert::Alert& alert) {
         live_.send(site.tenant, "alert",
-                   api::alert(alert, site.site, os::system_clock().wall_us()).dump());
+                   api::dump(api::alert(alert, site.site, os::system_clock().wall_us())));
       },
       options_.plan};
   LANDER_ASSIGN(core_, Core::open(std::move(context), std::move(keys)));
   LANDER_TRY(core_->add_tenant(kFirstTenant));
+  // Before the core's thread runs: from then on the state is its own.
+  LANDER_ASSIGN(const auto accounts, stored_accounts());
   reader_ = std::make_unique<os::Worker>("reader", 256);
+  sql_worker_ = std::make_unique<os::Worker>("sql", 16);
   lake_worker_ = std::make_unique<os::Worker>(
       "lake", 16, [this] { flush(); }, options_.flush_every);
+  last_tick_ = os::system_clock().monotonic_us();
   core_worker_ = std::make_unique<os::Worker>(
-      "core", 16384, [this] { core_->tick(); }, kTickEvery);
-  return open_http();
+      "core", 16384,
+      [this] {
+        last_tick_ = os::system_clock().monotonic_us();
+        core_->tick();
+      },
+      kTickEvery);
+  return open_http(accounts);
 }
 
-base::Status Server::open_http() {
+base::Status Server::open_http(const std::vector<access::Account>& accounts) {
   http::ServerOptions people;
   people.host = options_.host;
   people.port = options_.port;
@@ -152,10 +163,11 @@ base::Status Server::open_http() {
   LANDER_ASSIGN(sites_, http::Server::start(sites));
 
   gate_ = std::make_unique<api::Gate>(*people_, os::system_clock(), os::system_random(), *reader_);
-  LANDER_TRY(load_accounts());
+  LANDER_TRY(serve_accounts(accounts));
   gate_->serve_console();
   gate_->serve_health(
-      "hub", options_.public_name, [] { return std::string(); }, [this] { return metrics(); });
+      "hub", [this] { return options_.public_name; }, [this] { return failing(); },
+      [this] { return metrics(); });
   serve_people(*this, *gate_);
   serve_fleet(*this, *gate_);
   serve_sites(*this, *sites_);
@@ -165,18 +177,29 @@ base::Status Server::open_http() {
                                {"key_id", core_->keys().tls.public_key().id()},
                                {"token", gate_->accounts().make_local_pass(kFirstTenant)},
                                {"role", "hub"}};
-  return os::system_files().write_durably(options_.data + "/cli.json", base::as_bytes(door.dump(2)),
-                                          0600);
+  return os::system_files().write_durably(options_.data + "/cli.json",
+                                          base::as_bytes(api::dump(door)), 0600);
 }
 
-base::Status Server::load_accounts() {
-  std::size_t found = 0;
+base::Result<std::vector<access::Account>> Server::stored_accounts() {
+  std::vector<access::Account> out;
   LANDER_TRY(state_->load(kAccountRecord, [&](const Record& record) -> base::Status {
     LANDER_ASSIGN(auto account, access::decode_account(record.body));
-    ++found;
-    gate_->accounts().put(std::move(account));
+    out.push_back(std::move(account));
     return {};
   }));
+  return out;
+}
+
+base::Status Server::serve_accounts(const std::vector<access::Account>& accounts) {
+  for (const auto& account : accounts) {
+    if (gate_->accounts().taken(account.user, account.tenant)) {
+      os::log_error("access", "two tenants have a user of this name; one cannot log in",
+                    {{"user", account.user}, {"tenant", account.tenant}});
+      continue;
+    }
+    gate_->accounts().put(account);
+  }
   // State belongs to the core's thread: accounts, changed on the reader's, are written there.
   auto write = [this](Record record) {
     auto done = std::make_shared<std::promise<base::Status>>();
@@ -187,15 +210,16 @@ base::Status Server::load_accounts() {
     return result.get();
   };
   gate_->serve_accounts(
-      "hub", options_.public_name,
+      "hub", [this] { return options_.public_name; },
       {[write](const access::Account& account) { return write(account_record(account, false)); },
        [write](const std::string& tenant, const std::string& user) {
          access::Account account;
          account.tenant = tenant;
          account.user = user;
          return write(account_record(account, true));
-       }});
-  if (found > 0) return {};
+       },
+       [this](const std::string& user) { live_.end(user); }});
+  if (!accounts.empty()) return {};
   LANDER_ASSIGN(const auto first,
                 api::make_first_account(gate_->accounts(), os::system_random(), os::system_files(),
                                         options_.data, kFirstTenant, "admin"));
@@ -203,27 +227,51 @@ base::Status Server::load_accounts() {
 }
 
 Server::~Server() {
+  stopping_ = true;  // what people asked for and still waits is not begun any more
   sites_.reset();
   people_.reset();
+  if (sql_worker_) sql_worker_->stop();
+  if (reader_) reader_->stop();  // before the core: it waits for what the core writes
   if (core_worker_) core_worker_->stop();
   if (lake_worker_) lake_worker_->stop();
-  if (reader_) reader_->stop();
   if (lake_) flush();
+}
+
+bool Server::alive() const { return os::system_clock().monotonic_us() - last_tick_ < kDeadAfter; }
+
+std::string Server::failing() const {
+  if (!alive()) return "the core does not answer";
+  const std::lock_guard lock(failing_mutex_);
+  return failing_;
 }
 
 void Server::flush() {
   const auto flushed = lake_->flush();
   if (!flushed.ok()) {
     os::log_error("lake", "flush failed, will try again", {{"error", flushed.error().message()}});
-  } else if (flushed->rows > 0) {
+  }
+  {
+    const std::lock_guard lock(failing_mutex_);
+    failing_ = flushed.ok() ? "" : "lake: " + flushed.error().message();
+  }
+  if (!flushed.ok()) return;
+  if (flushed->rows > 0) {
     os::log_info("lake", "flushed",
                  {{"rows", flushed->rows}, {"files", flushed->files}, {"bytes", flushed->bytes}});
   }
 }
 
-void Server::on_core(http::Responder responder, std::function<http::Response(Core&)> work) {
+void Server::on_core(http::Responder responder, std::function<http::Response(Core&)> work,
+                     std::size_t bytes) {
+  if (waiting_bytes_.fetch_add(bytes) + bytes > kMaxWaitingBytes) {
+    waiting_bytes_ -= bytes;
+    return responder.reply(busy());
+  }
+  auto held = std::shared_ptr<void>(nullptr, [this, bytes](void*) { waiting_bytes_ -= bytes; });
   auto shared = std::make_shared<http::Responder>(std::move(responder));
-  if (!core_worker_->post([this, shared, work = std::move(work)] { shared->reply(work(*core_)); }))
+  if (!core_worker_->post([this, shared, held = std::move(held), work = std::move(work)] {
+        shared->reply(work(*core_));
+      }))
     shared->reply(busy());
 }
 
@@ -234,8 +282,18 @@ void Server::on_core_then(std::shared_ptr<http::Responder> responder,
 }
 
 void Server::on_reader(http::Responder responder, std::function<http::Response()> work) {
+  on(*reader_, std::move(responder), std::move(work));
+}
+
+void Server::on_sql(http::Responder responder, std::function<http::Response()> work) {
+  on(*sql_worker_, std::move(responder), std::move(work));
+}
+
+void Server::on(os::Worker& worker, http::Responder responder,
+                std::function<http::Response()> work) {
   auto shared = std::make_shared<http::Responder>(std::move(responder));
-  if (!reader_->post([shared, work = std::move(work)] { shared->reply(work()); }))
+  if (!worker.post(
+          [this, shared, work = std::move(work)] { shared->reply(stopping_ ? busy() : work()); }))
     shared->reply(busy());
 }
 
@@ -280,12 +338,19 @@ base::Result<std::string> add_tenant(const std::string& data, const std::string&
   if (known) return base::Error(base::Code::kExists, "tenant \"" + tenant + "\" is there already");
   base::CborWriter name;
   name.text(tenant);
-  LANDER_TRY(state->commit({{{tenant, std::string(kTenantRecord), "", "", name.take()}}, {}}, now));
   access::Accounts accounts(os::system_random());
   const std::string user = "admin-" + tenant;
+  LANDER_TRY(state->load(kAccountRecord, [&](const Record& record) -> base::Status {
+    if (record.key != user) return {};
+    return base::Error(base::Code::kExists, "tenant \"" + record.tenant + "\" has a user \"" +
+                                                user + "\" already: remove that one first");
+  }));
   LANDER_ASSIGN(const auto first, api::make_first_account(accounts, os::system_random(),
                                                           os::system_files(), data, tenant, user));
-  LANDER_TRY(state->commit({{account_record(first, false)}, {}}, now));
+  LANDER_TRY(state->commit(
+      {{{tenant, std::string(kTenantRecord), "", "", name.take()}, account_record(first, false)},
+       {}},
+      now));
   return data + "/initial-" + user + "-password";
 }
 

@@ -1,12 +1,13 @@
 // lander-hub: the threads and sockets around the core.
 //
-// Threads: HTTP I/O for people and for sites (one each); core (all state); reader (SQL children,
-// charts, password checks); lake (flush). Two ports: people's browsers are never asked for a
-// certificate, sites always are.
+// Threads: HTTP I/O for people and for sites (one each); core (all state); reader (charts, password
+// checks); sql (waits for the child of one query); lake (flush). Two ports: people's browsers are
+// never asked for a certificate, sites always are.
 #pragma once
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "api/gate.h"
@@ -37,7 +38,10 @@ class Server {
   std::uint16_t sites_port() const { return sites_->port(); }
 
   // For the API: runs `work` on the thread that owns what it uses; 503 when too much waits there.
-  void on_core(http::Responder responder, std::function<http::Response(Core&)> work);
+  // `bytes`: what `work` holds; all that waits together is bounded.
+  void on_core(http::Responder responder, std::function<http::Response(Core&)> work,
+               std::size_t bytes = 0);
+  void on_sql(http::Responder responder, std::function<http::Response()> work);
   void on_reader(http::Responder responder, std::function<http::Response()> work);
   // As on_core, for work that hands the responder on.
   void on_core_then(std::shared_ptr<http::Responder> responder, std::function<void(Core&)> work);
@@ -50,14 +54,18 @@ class Server {
     return options_.data + "/lake/" + tenant;
   }
   std::string metrics() const;
+  std::string failing() const;  // empty: fine
+  bool alive() const;           // the core's thread goes on
 
  private:
   explicit Server(const ServerOptions& options);
   base::Status open();
   base::Result<Keys> load_or_make_keys();
-  base::Status open_http();
-  base::Status load_accounts();
+  base::Result<std::vector<access::Account>> stored_accounts();
+  base::Status open_http(const std::vector<access::Account>& accounts);
+  base::Status serve_accounts(const std::vector<access::Account>& accounts);
   void flush();
+  void on(os::Worker& worker, http::Responder responder, std::function<http::Response()> work);
 
   const ServerOptions options_;
   api::Live live_;
@@ -65,9 +73,14 @@ class Server {
   std::unique_ptr<lake::Lake> lake_;
   std::unique_ptr<Core> core_;
   std::unique_ptr<os::Worker> core_worker_;
-  std::unique_ptr<os::Worker> reader_, lake_worker_;
+  std::unique_ptr<os::Worker> reader_, sql_worker_, lake_worker_;
   std::unique_ptr<http::Server> people_, sites_;
   std::unique_ptr<api::Gate> gate_;
+  std::atomic<bool> stopping_{false};
+  std::atomic<std::size_t> waiting_bytes_{0};
+  std::atomic<base::DurationUs> last_tick_{0};
+  mutable std::mutex failing_mutex_;
+  std::string failing_;
 };
 
 // Adds a tenant with an admin account to a hub that is not running; returns the file with the

@@ -299,6 +299,8 @@ void serve_changes(Server& server, api::Gate& gate) {
       });
   gate.route("GET", "/api/v1/sites/{site}/jobs/{job}", Right::kLook, 0,
              [&server](Request request, access::Scope, http::Responder responder) {
+               if (auto ours = is_this_site(server, request); !ours.ok())
+                 return responder.reply(problem(ours.error()));
                const auto job = server.job(request.params["job"]);
                if (!job)
                  return responder.reply(problem(base::Error(base::Code::kNotFound, "no such job")));
@@ -353,6 +355,8 @@ std::string Server::metrics() const {
         static_cast<double>(intake.accepted));
   gauge("lander_intake_refused", "Observations refused because the queue was full.",
         static_cast<double>(intake.refused));
+  gauge("lander_signals_dropped", "Signals of pipelines refused because the queue was full.",
+        static_cast<double>(signals_dropped_.load()));
   gauge("lander_intake_pending", "Observations that are not durable yet.",
         static_cast<double>(intake.pending));
   gauge("lander_http_connections", "Open HTTP connections.", static_cast<double>(http.connections));

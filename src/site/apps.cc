@@ -112,7 +112,10 @@ void Apps::fetch(App& app, const std::string& digest) {
   }
   if (context_.files.exists(path(digest)))
     return event(app, {twin::AppEventKind::kArrived, digest, "", 0});
-  arriving_.try_emplace(digest);
+  const Arriving& arriving = arriving_.try_emplace(digest).first->second;
+  // All pieces were here before a crash, and the file was not: nobody would send another.
+  if (arriving.total > 0 && arriving.held >= arriving.total)
+    complete(std::string(digest), arriving.total);
 }
 
 void Apps::verify(App& app, const std::string& digest) {
@@ -267,17 +270,20 @@ void Apps::accepted(const link::BlobPiece& piece) {
   Arriving& arriving = arriving_[piece.digest];
   if (piece.offset != arriving.held) return;
   arriving.held += piece.bytes.size();
+  fetched_bytes_ += piece.bytes.size();
   arriving.total = piece.total;
-  if (arriving.held < arriving.total) return;
-  const base::Status assembled = assemble(piece.digest, piece.total);
-  arriving_.erase(piece.digest);
+  if (arriving.held >= arriving.total) complete(piece.digest, piece.total);
+}
+
+void Apps::complete(const std::string& digest, std::uint64_t total) {
+  const base::Status assembled = assemble(digest, total);
+  arriving_.erase(digest);
   for (auto& [name, app] : apps_) {
-    if (app.state.state != twin::UpdateState::kFetching || app.state.wanted != piece.digest)
-      continue;
+    if (app.state.state != twin::UpdateState::kFetching || app.state.wanted != digest) continue;
     if (assembled.ok()) {
-      event(app, {twin::AppEventKind::kArrived, piece.digest, "", 0});
+      event(app, {twin::AppEventKind::kArrived, digest, "", 0});
     } else {
-      event(app, {twin::AppEventKind::kRefused, piece.digest, assembled.error().message(), 0});
+      event(app, {twin::AppEventKind::kRefused, digest, assembled.error().message(), 0});
     }
   }
 }

@@ -35,6 +35,7 @@ class Apps {
   // `before`: bytes of this blob that came earlier in the same bundle and are not accepted() yet.
   base::Result<store::Record> piece(const link::BlobPiece& piece, std::uint64_t before) const;
   void accepted(const link::BlobPiece& piece);
+  std::uint64_t fetched_bytes() const { return fetched_bytes_; }  // since the start
 
   std::vector<twin::Component> components() const;
 
@@ -61,6 +62,7 @@ class Apps {
   };
   base::Result<Prepared> prepare(const App& app, const std::string& digest) const;
   void check_gate(App& app);
+  void complete(const std::string& digest, std::uint64_t total);
   base::Status assemble(const std::string& digest, std::uint64_t total);
   std::string path(const std::string& digest) const {
     return context_.folder + "/packages/" + digest;
@@ -72,6 +74,7 @@ class Apps {
   std::optional<trust::Document> trust_;
   std::map<std::string, App> apps_;           // by name
   std::map<std::string, Arriving> arriving_;  // by digest
+  std::uint64_t fetched_bytes_ = 0;
 };
 
 }  // namespace lander::site

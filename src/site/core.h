@@ -46,6 +46,7 @@ class Core {
   void bundle_lost();
   bool has_waiting() const;  // items that no bundle under way holds
   bool fetching() const { return !apps_.wants().empty(); }
+  std::uint64_t fetched_bytes() const { return apps_.fetched_bytes(); }  // since the start
   // Enrolled while running: the link comes up without a restart.
   base::Status enrol(Identity identity);
 

@@ -32,13 +32,37 @@ base::Bytes fingerprint(const source::Config& config, const std::vector<source::
 }  // namespace
 
 void Drivers::run(std::vector<source::Config> configs, std::vector<source::Bound> bound) {
-  auto task = [this, configs = std::move(configs), bound = std::move(bound)] {
-    apply(configs, bound);
-  };
-  if (!worker_.post(task)) worker_.post_urgent(task);
+  {
+    const std::lock_guard lock(mutex_);
+    wanted_ = {std::move(configs), std::move(bound)};
+    if (std::exchange(posted_, true)) return;
+  }
+  if (!worker_.post([this] { apply_wanted(); })) worker_.post_urgent([this] { apply_wanted(); });
 }
 
-void Drivers::apply(std::vector<source::Config> configs, std::vector<source::Bound> bound) {
+void Drivers::retry_failed() {
+  {
+    const std::lock_guard lock(mutex_);
+    const bool failed = std::any_of(running_.begin(), running_.end(),
+                                    [](const auto& entry) { return !entry.second.error.empty(); });
+    if (!failed || std::exchange(posted_, true)) return;
+  }
+  if (worker_.post([this] { apply_wanted(); })) return;
+  const std::lock_guard lock(mutex_);
+  posted_ = false;
+}
+
+void Drivers::apply_wanted() {
+  Wanted wanted;
+  {
+    const std::lock_guard lock(mutex_);
+    posted_ = false;
+    wanted = wanted_;
+  }
+  apply(std::move(wanted.configs), wanted.bound);
+}
+
+void Drivers::apply(std::vector<source::Config> configs, const std::vector<source::Bound>& bound) {
   std::map<std::string, Running> next;
   for (auto& config : configs) {
     if (config.client_id.empty()) config.client_id = "lander-" + site_ + "-" + config.id;
@@ -58,10 +82,13 @@ void Drivers::apply(std::vector<source::Config> configs, std::vector<source::Bou
     running.config = config;
     running.bound = std::move(print);
     std::shared_ptr<source::Source> old;
+    std::string error_before;
     {
       const std::lock_guard lock(mutex_);
-      if (const auto at = running_.find(config.id); at != running_.end()) old = at->second.source;
-      running_.erase(config.id);
+      if (const auto at = running_.find(config.id); at != running_.end()) {
+        old = std::move(at->second.source);
+        error_before = at->second.error;
+      }
     }
     old.reset();  // it lets go of its connection (and its MQTT session) before the new one takes it
     auto made = source::make_source(config, clock_);
@@ -75,7 +102,9 @@ void Drivers::apply(std::vector<source::Config> configs, std::vector<source::Bou
     }
     if (!running.error.empty()) {
       running.source.reset();
-      os::log_warn("source", "could not start", {{"source", config.id}, {"error", running.error}});
+      if (running.error != error_before)
+        os::log_warn("source", "could not start",
+                     {{"source", config.id}, {"error", running.error}});
     }
     next[config.id] = std::move(running);
   }

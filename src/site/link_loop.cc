@@ -69,6 +69,43 @@ std::optional<base::DurationUs> Server::contact(carrier::Carrier& carrier, bool&
   return out->more ? 0 : kDataEvery;
 }
 
+std::shared_ptr<carrier::Carrier> Server::join() {
+  auto identity = load_identity(os::system_files(), options_.data + "/identity");
+  if (identity.ok() && !*identity) return nullptr;
+  std::shared_ptr<carrier::Carrier> carrier;
+  const auto connect = [&]() -> base::Status {
+    if (!identity.ok()) return identity.error();
+    carrier::HttpsOptions https;
+    https.url = (*identity)->hub_url;
+    https.hub_key_id = (*identity)->hub_key_id;
+    https.certificate_pem = (*identity)->certificate_pem;
+    https.key_pem = (*identity)->device_key_pem;
+    https.tenant = (*identity)->tenant;
+    https.site = (*identity)->site;
+    LANDER_ASSIGN(carrier, carrier::make_https(https));
+    base::Status joined;
+    run_on_core([&](Core& core) {
+      if (!core.enrolled()) joined = core.enrol(std::move(**identity));
+    });
+    LANDER_TRY(joined);
+    {
+      const std::lock_guard lock(state_mutex_);
+      name_ = https.site;
+      link_state_.enrolled = true;
+      link_state_.hub = https.url;
+    }
+    return write_door();
+  };
+  if (auto connected = connect(); !connected.ok()) {
+    const std::lock_guard lock(state_mutex_);
+    link_state_.reason = connected.error().message();
+    return nullptr;
+  }
+  const std::lock_guard lock(link_mutex_);
+  carrier_ = carrier;
+  return carrier;
+}
+
 void Server::link_loop() {
   std::shared_ptr<carrier::Carrier> carrier;
   base::DurationUs next_heartbeat = 0;
@@ -84,46 +121,14 @@ void Server::link_loop() {
       link_due_ = false;
     }
     wait = kDataEvery;
-    if (!carrier) {
-      auto identity = load_identity(os::system_files(), options_.data + "/identity");
-      if (!identity.ok()) {
-        const std::lock_guard lock(state_mutex_);
-        link_state_.reason = identity.error().message();
-        continue;
-      }
-      if (!*identity) continue;
-      carrier::HttpsOptions https;
-      https.url = (*identity)->hub_url;
-      https.hub_key_id = (*identity)->hub_key_id;
-      https.certificate_pem = (*identity)->certificate_pem;
-      https.key_pem = (*identity)->device_key_pem;
-      https.tenant = (*identity)->tenant;
-      https.site = (*identity)->site;
-      auto made = carrier::make_https(https);
-      if (!made.ok()) {
-        const std::lock_guard lock(state_mutex_);
-        link_state_.reason = made.error().message();
-        continue;
-      }
-      carrier = std::move(*made);
-      base::Status joined;
-      run_on_core([&](Core& core) {
-        if (!core.enrolled()) joined = core.enrol(std::move(**identity));
-      });
-      const std::lock_guard lock(state_mutex_);
-      link_state_.enrolled = joined.ok();
-      link_state_.hub = https.url;
-      if (!joined.ok()) {
-        link_state_.reason = joined.error().message();
-        carrier.reset();
-        continue;
-      }
-      const std::lock_guard link_lock(link_mutex_);
-      carrier_ = carrier;
-    }
+    if (!carrier && !(carrier = join())) continue;
     const base::DurationUs now = clock_.monotonic_us();
     bool waiting = false;
-    run_on_core([&](Core& core) { waiting = core.has_waiting(); });
+    std::uint64_t fetched_before = 0;
+    run_on_core([&](Core& core) {
+      waiting = core.has_waiting();
+      fetched_before = core.fetched_bytes();
+    });
     if (!waiting && now < next_heartbeat && link_state().failures == 0) {
       wait = std::min(kDataEvery, next_heartbeat - now);
       continue;
@@ -135,8 +140,9 @@ void Server::link_loop() {
     wait = std::min(*next, options_.contact_every);
     // The receipt for what was just sent comes with the next contact; pieces of a package follow
     // each other.
-    bool fetching = false;
-    run_on_core([&](Core& core) { fetching = core.fetching(); });
+    bool fetching = false;  // and the hub has it: one that it lacks is not asked for in haste
+    run_on_core(
+        [&](Core& core) { fetching = core.fetching() && core.fetched_bytes() > fetched_before; });
     if (link_state().failures == 0 && (fetching || (progress && wait > base::kSecond))) {
       wait = fetching ? 100 * base::kMillisecond : base::kSecond;
     }

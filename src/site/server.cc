@@ -13,7 +13,12 @@ namespace {
 
 constexpr base::DurationUs kTickEvery = base::kSecond;
 constexpr base::DurationUs kLoopEvery = 50 * base::kMillisecond;
+constexpr base::DurationUs kRetrySourcesEvery = 10 * base::kSecond;
+constexpr base::DurationUs kDeadAfter = 30 * base::kSecond;
 constexpr std::size_t kMaxJobs = 20;
+constexpr std::size_t kMaxSignals = 10'000;
+// A site has one tenant, though its name changes when it is enrolled: open consoles stay.
+constexpr std::string_view kOurTenant;
 
 struct Tls {
   std::string key_pem, certificate_pem;
@@ -56,14 +61,8 @@ Server::Server(const ServerOptions& options)
       name_(options.name.empty() ? os::host_name() : options.name),
       reader_("reader"),
       trainer_("trainer", 4),
-      intake_(clock_,
-              [this](const std::string& pipeline, const stream::Signal& signal) {
-                if (running_) {
-                  core_worker_->post_urgent([this, pipeline, signal] {
-                    core_->signal(pipeline, signal, intake_.uncommitted());
-                  });
-                }
-              }),
+      intake_(clock_, [this](const std::string& pipeline,
+                             const stream::Signal& signal) { signalled(pipeline, signal); }),
       drivers_(clock_, intake_, reader_, name_) {}
 
 base::Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options) {
@@ -94,6 +93,7 @@ base::Status Server::open() {
                   identity ? identity->tenant : "local",
                   name_};
   LANDER_ASSIGN(core_, Core::open(std::move(context), std::move(identity)));
+  last_turn_ = clock_.monotonic_us();
   core_worker_ = std::make_unique<os::Worker>(
       "core", 4096, [this] { commit_and_tick(); }, kLoopEvery);
   running_ = true;
@@ -120,27 +120,35 @@ base::Status Server::open_http() {
     auto committed = store_->commit(batch);
     return committed.ok() ? base::Status() : base::Status(committed.error());
   };
-  gate_->serve_accounts("site", name_,
+  gate_->serve_accounts("site", [this] { return name(); },
                         {[write_account](const access::Account& a) {
                            return write_account(a.user, access::encode(a));
                          },
                          [write_account](const std::string&, const std::string& user) {
                            return write_account(user, {});
-                         }});
+                         },
+                         [this](const std::string& user) { live_.end(user); }});
   gate_->serve_console();
   gate_->serve_health(
-      "site", name_, [this] { return failing(); }, [this] { return metrics(); });
+      "site", [this] { return name(); }, [this] { return failing(); },
+      [this] { return metrics(); });
   serve_api(*this, *gate_);
 
-  // What `lander --at DATA` needs: only who may read this folder gets in.
   LANDER_ASSIGN(const auto certificate, crypto::read_certificate(tls.certificate_pem));
-  const std::string pass = gate_->accounts().make_local_pass(core_->context().tenant);
+  door_key_id_ = certificate.key_id;
+  door_pass_ = gate_->accounts().make_local_pass(core_->context().tenant);
+  return write_door();
+}
+
+// Only who may read this folder gets in.
+base::Status Server::write_door() const {
   const nlohmann::json door = {{"url", "https://127.0.0.1:" + std::to_string(http_->port())},
-                               {"key_id", certificate.key_id},
-                               {"token", pass},
-                               {"site", name_},
+                               {"key_id", door_key_id_},
+                               {"token", door_pass_},
+                               {"site", name()},
                                {"role", "site"}};
-  return files.write_durably(options_.data + "/cli.json", base::as_bytes(door.dump(2)), 0600);
+  return os::system_files().write_durably(options_.data + "/cli.json",
+                                          base::as_bytes(api::dump(door)), 0600);
 }
 
 base::Status Server::load_accounts() {
@@ -161,20 +169,54 @@ base::Status Server::load_accounts() {
 }
 
 Server::~Server() {
-  stopping_ = true;
-  link_wake_.notify_all();
   {
-    const std::lock_guard lock(link_mutex_);
+    const std::lock_guard lock(link_mutex_);  // or the link's thread would miss it and sleep on
+    stopping_ = true;
     if (carrier_) carrier_->cancel();
   }
-  drivers_.stop();
+  link_wake_.notify_all();
   if (link_thread_.joinable()) link_thread_.join();
   http_.reset();
-  // What sources delivered is committed and acknowledged before the end.
+  reader_.stop();  // it starts drivers: none after they are stopped
+  drivers_.stop();
+  trainer_.stop();  // it posts to the core, and tells of its progress here
+  // What sources delivered is committed before the end.
   if (core_worker_) {
     core_worker_->post_urgent([this] { commit(); });
     core_worker_->stop();
   }
+}
+
+std::string Server::name() const {
+  const std::lock_guard lock(state_mutex_);
+  return name_;
+}
+
+bool Server::alive() const { return clock_.monotonic_us() - last_turn_ < kDeadAfter; }
+
+void Server::signalled(const std::string& pipeline, const stream::Signal& signal) {
+  if (!running_) return;
+  {
+    const std::lock_guard lock(signals_mutex_);
+    if (signals_.size() >= kMaxSignals) {
+      ++signals_dropped_;
+      return;
+    }
+    signals_.emplace_back(pipeline, signal);
+    if (signals_.size() > 1) return;  // the task for the first takes all
+  }
+  // One task for all, as urgent tasks overtake each other and a clear must not overtake its raise.
+  core_worker_->post_urgent([this] { take_signals(); });
+}
+
+void Server::take_signals() {
+  std::deque<std::pair<std::string, stream::Signal>> signals;
+  {
+    const std::lock_guard lock(signals_mutex_);
+    signals.swap(signals_);
+  }
+  for (const auto& [pipeline, signal] : signals)
+    core_->signal(pipeline, signal, intake_.uncommitted());
 }
 
 void Server::run_sources(const std::vector<source::Config>& sources,
@@ -198,8 +240,8 @@ void Server::set_webhook(const std::optional<twin::Webhook>& webhook) {
     if (made.ok()) {
       next = std::move(*made);
     } else {
-      os::log_error("notify", "webhook could not start",
-                    {{"url", webhook->url}, {"error", made.error().message()}});
+      // Not the address: whoever has it may write there.
+      os::log_error("notify", "webhook could not start", {{"error", made.error().message()}});
     }
   }
   const std::lock_guard lock(webhook_mutex_);
@@ -214,7 +256,8 @@ void Server::tell(const notify::Notice& notice) {
     if (static_cast<std::uint8_t>(notice.alert.info.severity) >= webhook_least_) webhook = webhook_;
   }
   if (webhook) webhook->tell(notice);
-  if (live_.watched()) publish("alert", api::alert(notice.alert, name_, clock_.wall_us()).dump());
+  if (live_.watched())
+    publish("alert", api::dump(api::alert(notice.alert, notice.site, clock_.wall_us())));
   hurry_link();
 }
 
@@ -228,11 +271,16 @@ void Server::hurry_link() {
 
 void Server::publish(std::string_view event, std::string json) {
   if (event == "twin") hurry_link();
-  live_.send(core_ ? core_->context().tenant : "local", event, json);
+  live_.send(kOurTenant, event, json);
 }
 
 void Server::commit_and_tick() {
   const base::DurationUs now = clock_.monotonic_us();
+  last_turn_ = now;
+  if (now >= next_retry_) {
+    next_retry_ = now + kRetrySourcesEvery;
+    drivers_.retry_failed();
+  }
   if (now >= next_commit_) {
     commit();
     next_commit_ = now + core_->commit_interval();
@@ -246,7 +294,7 @@ void Server::commit_and_tick() {
 
 void Server::commit() {
   const auto& observations = intake_.uncommitted();
-  if (observations.empty()) return;
+  if (observations.empty()) return intake_.settle();  // a message may hold none
   publish_latest(observations);
   while (!observations.empty()) {
     const auto committed = core_->commit(observations);
@@ -280,7 +328,7 @@ void Server::publish_latest(const std::vector<sensing::Observation>& observation
                     {"value", api::value(observation->value)},
                     {"quality", sensing::to_string(observation->quality)}});
   }
-  publish("observations", list.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  publish("observations", api::dump(list));
 }
 
 namespace {
@@ -342,15 +390,20 @@ base::Result<std::string> Server::train(learn::Frames frames, learn::Request req
     core_worker_->post_urgent([this, id, digest, model = std::move(*model)] {
       const auto added = core_->models().add(model);
       const std::lock_guard lock(state_mutex_);
-      Job& job = jobs_[id];
+      const auto at = jobs_.find(id);
+      if (at == jobs_.end()) return;
+      Job& job = at->second;
       job.progress = 1;
       job.state = added.ok() ? "done" : "failed";
       job.reason = added.ok() ? "" : added.error().message();
       job.model = digest;
     });
   });
-  if (!posted)
+  if (!posted) {
+    const std::lock_guard lock(state_mutex_);
+    jobs_.erase(id);
     return base::Error(base::Code::kUnavailable, "the trainer is busy: wait for the jobs that run");
+  }
   return id;
 }
 

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -40,7 +41,7 @@ class Server : public Shell {
   ~Server()
       override;  // stops sources, commits what came, tells the supervisor nothing: main() does
   std::uint16_t port() const { return http_->port(); }
-  const std::string& name() const { return name_; }
+  std::string name() const;  // any thread; another one after it was enrolled
 
   // Shell
   void run_sources(const std::vector<source::Config>& sources,
@@ -77,6 +78,7 @@ class Server : public Shell {
   std::map<std::string, double> vitals() const;
   std::string metrics() const;
   std::string failing() const;  // empty: fine
+  bool alive() const;           // the core's thread goes on, whatever the disk does
 
   struct Job {
     std::string state = "running", reason, model;  // "done", "failed"
@@ -91,37 +93,46 @@ class Server : public Shell {
   base::Status open();
   base::Status open_http();
   base::Status load_accounts();
+  base::Status write_door() const;  // what `lander --at DATA` needs
+  void signalled(const std::string& pipeline, const stream::Signal& signal);
+  void take_signals();
   void commit_and_tick();  // on the core's thread
   void commit();
   void publish_latest(const std::vector<sensing::Observation>& observations);
   void link_loop();
-  void hurry_link();  // something should not wait for the next heartbeat
+  std::shared_ptr<carrier::Carrier> join();  // empty: not enrolled, or link_state_ says why not
+  void hurry_link();                         // something should not wait for the next heartbeat
   std::optional<base::DurationUs> contact(carrier::Carrier& carrier, bool& progress);
   // Runs on the core's thread and waits; from the link thread only. False: stopping.
   bool run_on_core(std::function<void(Core&)> work);
 
   const ServerOptions options_;
   os::Clock& clock_;
-  std::string name_;
+  std::string name_;  // under state_mutex_ once threads run
+  std::string door_pass_, door_key_id_;
   std::unique_ptr<store::Store> store_;
   api::Live live_;
   std::unique_ptr<Core> core_;
   std::unique_ptr<os::Worker> core_worker_;  // outlives whoever posts to it
   std::atomic<bool> running_{false};         // core_worker_ stands
   os::Worker reader_, trainer_;
+  std::mutex signals_mutex_;
+  std::deque<std::pair<std::string, stream::Signal>> signals_;  // as they came: a raise, its clear
+  std::atomic<std::uint64_t> signals_dropped_{0};
   Intake intake_;
   Drivers drivers_;
   std::unique_ptr<http::Server> http_;
   std::unique_ptr<api::Gate> gate_;
 
-  base::DurationUs next_tick_ = 0, next_commit_ = 0, commit_failing_since_ = 0;
+  base::DurationUs next_tick_ = 0, next_commit_ = 0, next_retry_ = 0;
+  std::atomic<base::DurationUs> last_turn_{0};  // of the core's thread
   std::atomic<bool> stopping_{false};
 
   mutable std::mutex webhook_mutex_;
   std::shared_ptr<notify::Webhook> webhook_;
   std::uint8_t webhook_least_ = 0;
 
-  mutable std::mutex state_mutex_;  // link_state_, jobs_, failing_
+  mutable std::mutex state_mutex_;  // name_, link_state_, jobs_, failing_
   LinkState link_state_;
   std::map<std::string, Job> jobs_;
   std::string failing_;

@@ -77,6 +77,9 @@ base::Result<Uplink::Outgoing> Uplink::next(std::uint64_t desired_revision,
   bundle.receipts = receiver_.receipts();
   std::size_t bytes = 0;
   for (std::uint8_t lane = 0; lane < link::kLanes && !out.more; ++lane) {
+    // Observations leave with the time that is known for them: the reply to this bundle will tell
+    // it.
+    if (lane == link::kLaneBulk && now.error == INT64_MAX) continue;
     std::uint64_t last = sender_.after(lane, monotonic);
     last = std::max(last, forgotten_[lane]);
     LANDER_ASSIGN(auto items, context_.store.items(lane, last, kBundleItems - bundle.items.size(),
