@@ -146,12 +146,14 @@ base::Status list(Session& session) {
     return {};
   }
   Table table({"ASSET", "ACTIVE", ">SCORE", "SHADOW", ">SCORE", "PREVIOUS"});
+  // A score may outlive its model by a moment.
+  auto score = [](const Json& m, const char* role, const char* key) {
+    return member(m, role).is_object() ? value_text(member(member(m, key), "score")) : "-";
+  };
   for (const auto& m : models) {
     table.add({text_of(m, "asset"), model_text(member(m, "active")),
-               value_text(member(member(m, "watch_score"), "score")),
-               model_text(member(m, "shadow")),
-               value_text(member(member(m, "shadow_score"), "score")),
-               model_text(member(m, "previous"))});
+               score(m, "active", "watch_score"), model_text(member(m, "shadow")),
+               score(m, "shadow", "shadow_score"), model_text(member(m, "previous"))});
   }
   if (table.empty()) {
     session.say("No model yet: `lander learn --asset A` makes one.\n");
