@@ -13,14 +13,13 @@ namespace {
 using access::Right;
 using access::Scope;
 using api::Json;
+using api::problem;
 using http::Request;
 using http::Response;
 
 constexpr std::size_t kMaxTrust = 1 << 20;
 constexpr std::size_t kMaxEnrol = 64 << 10;
 constexpr std::size_t kMaxPhases = 100;
-
-Response problem(const base::Error& error) { return Response::problem(error); }
 
 base::Result<std::vector<std::string>> names(const Json& list, const char* what) {
   std::vector<std::string> out;

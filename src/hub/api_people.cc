@@ -14,6 +14,8 @@ namespace {
 using access::Right;
 using access::Scope;
 using api::Json;
+using api::parameter;
+using api::problem;
 using http::Request;
 using http::Response;
 
@@ -21,15 +23,8 @@ constexpr std::size_t kMaxYaml = 1 << 20;
 constexpr std::size_t kMaxSql = 64 << 10;
 constexpr std::size_t kMaxPoints = 5'000;
 
-Response problem(const base::Error& error) { return Response::problem(error); }
-
 Response answer(const base::Result<Json>& body, int status = 200) {
   return body.ok() ? api::reply(status, *body) : problem(body.error());
-}
-
-std::string parameter(const Request& request, const char* name) {
-  const auto at = request.query.find(name);
-  return at == request.query.end() ? "" : at->second;
 }
 
 Json site_json(const Core& core, const Site& site) {

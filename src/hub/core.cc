@@ -10,10 +10,10 @@
 namespace lander::hub {
 namespace {
 
-constexpr base::DurationUs kSaveContactsEvery = base::kMinute;
 constexpr base::DurationUs kLongestToken = 30 * base::kDay;
 constexpr base::DurationUs kCertificateLife = 365 * base::kDay;
 constexpr std::size_t kMaxSites = 100'000;
+constexpr std::size_t kMaxDesiredBytes = 768 << 10;  // with all else it must fit into a bundle
 
 base::Bytes encode_site(const Site& site) {
   base::CborWriter out;
@@ -31,12 +31,6 @@ base::Bytes encode_token(const trust::TokenRecord& token) {
 base::Bytes encode_trust(const crypto::PublicKey& root, base::ByteView document) {
   base::CborWriter out;
   out.array(2).bytes(root.to_der()).bytes(document);
-  return out.take();
-}
-
-base::Bytes encode_time(base::TimeUs time) {
-  base::CborWriter out;
-  out.integer(time);
   return out.take();
 }
 
@@ -112,6 +106,20 @@ base::Status Core::load() {
       return use(*at->second, r);
     });
   };
+  // What came from sites is left out when it is not understood: one of them must not keep the hub
+  // from starting.
+  auto from_sites = [&](std::string_view kind, auto use) {
+    return for_sites(kind, [use](Site& s, const Record& r) -> base::Status {
+      if (auto used = use(s, r); !used.ok()) {
+        os::log_error("hub", "a record is left out",
+                      {{"kind", r.kind},
+                       {"tenant", r.tenant},
+                       {"site", r.site},
+                       {"error", used.error().message()}});
+      }
+      return {};
+    });
+  };
   LANDER_TRY(for_sites(kContactRecord, [](Site& s, const Record& r) -> base::Status {
     base::CborReader in(r.body);
     LANDER_ASSIGN(s.last_contact, in.integer());
@@ -121,7 +129,7 @@ base::Status Core::load() {
     LANDER_ASSIGN(s.desired, twin::decode_desired(r.body));
     return {};
   }));
-  LANDER_TRY(for_sites(kReportedRecord, [](Site& s, const Record& r) -> base::Status {
+  LANDER_TRY(from_sites(kReportedRecord, [](Site& s, const Record& r) -> base::Status {
     LANDER_ASSIGN(s.reported, twin::decode_reported(r.body));
     return {};
   }));
@@ -129,32 +137,44 @@ base::Status Core::load() {
     LANDER_ASSIGN(s.receiver, link::Receiver::decode(r.body));
     return {};
   }));
-  LANDER_TRY(for_sites(kAlertEventRecord, [](Site& s, const Record& r) -> base::Status {
+  LANDER_TRY(from_sites(kAlertEventRecord, [this](Site& s, const Record& r) -> base::Status {
     LANDER_ASSIGN(const auto event, alert::decode_event(r.body));
-    LANDER_TRY(s.alerts.apply(event));
+    apply(s, event);
     return {};
   }));
-  LANDER_TRY(for_sites(kDatastreamRecord, [](Site& s, const Record& r) -> base::Status {
+  LANDER_TRY(from_sites(kDatastreamRecord, [](Site& s, const Record& r) -> base::Status {
     LANDER_ASSIGN(auto datastream, sensing::decode_datastream(r.body));
     s.datastreams[datastream.id][datastream.revision] = std::move(datastream);
     return {};
   }));
-  LANDER_TRY(for_sites(kModelRecord, [](Site& s, const Record& r) -> base::Status {
+  LANDER_TRY(from_sites(kModelRecord, [](Site& s, const Record& r) -> base::Status {
     return read_models(s, r.body);
   }));
   LANDER_TRY(state.load(kPackageRecord, [&](const Record& r) -> base::Status {
     base::CborReader in(r.body);
     LANDER_ASSIGN(const base::TimeUs imported, in.integer());
-    LANDER_ASSIGN(const auto bytes, context_.files.read(context_.folder + "/packages/" + r.key,
-                                                        package::kMaxPackageBytes));
-    LANDER_ASSIGN(auto package, package::open_unverified(bytes));
-    package.files.clear();
-    tenants_[r.tenant].packages[r.key] = {std::move(package), bytes.size(), imported};
+    auto read = [&]() -> base::Status {
+      LANDER_ASSIGN(const auto bytes, context_.files.read(context_.folder + "/packages/" + r.key,
+                                                          package::kMaxPackageBytes));
+      LANDER_ASSIGN(auto package, package::open_unverified(bytes));
+      package.files.clear();
+      tenants_[r.tenant].packages[r.key] = {std::move(package), bytes.size(), imported};
+      return {};
+    };
+    if (auto done = read(); !done.ok()) {
+      os::log_error("hub", "a package is missing: push it again",
+                    {{"digest", r.key}, {"error", done.error().message()}});
+    }
     return {};
   }));
   LANDER_TRY(state.load(kRolloutRecord, [&](const Record& r) -> base::Status {
-    LANDER_ASSIGN(auto rollout, fleet::decode_rollout(r.body));
-    tenants_[r.tenant].rollouts[r.key] = std::move(rollout);
+    auto rollout = fleet::decode_rollout(r.body);
+    if (!rollout.ok()) {  // it holds what sites said
+      os::log_error("hub", "a rollout is left out",
+                    {{"rollout", r.key}, {"error", rollout.error().message()}});
+      return {};
+    }
+    tenants_[r.tenant].rollouts[r.key] = std::move(*rollout);
     return {};
   }));
   LANDER_ASSIGN(const auto lanes, state.lanes());
@@ -165,9 +185,15 @@ base::Status Core::load() {
       at->second->last_item[lane.lane] = lane.last;
     }
   }
-  // A crash may have come between a report and what it means for a rollout.
+  // A crash may have come between a report and what it means for a rollout, or between an event
+  // and the lake.
   for (auto& [name, tenant] : tenants_) {
-    for (auto& [site_name, site] : tenant.sites) LANDER_TRY(advance_rollouts(*site));
+    for (auto& [site_name, site] : tenant.sites) {
+      if (site->revoked) LANDER_TRY(leave_rollouts(tenant, site_name));
+      site->rollouts_due = true;
+      site->lake_due = site->last_item.contains(link::kLaneAlert);
+      catch_up(*site);
+    }
   }
   return {};
 }
@@ -312,6 +338,12 @@ base::Result<trust::EnrolReply> Core::enrol(const trust::EnrolRequest& request) 
       {request.tenant, std::string(kTokenRecord), request.site, "", encode_token(used)});
   batch.records.push_back(
       {request.tenant, std::string(kSiteRecord), request.site, "", encode_site(*site)});
+  // A box in place of another has receipted nothing: it is told anew.
+  if (const auto known = tenant->sites.find(request.site);
+      known != tenant->sites.end() && known->second->desired.revision > 0) {
+    batch.items.push_back(
+        {site->key, link::kLaneState, "desired", twin::encode(known->second->desired)});
+  }
   LANDER_TRY(commit(batch));
   token->second = used;
   std::unique_ptr<Site>& slot = tenant->sites[request.site];
@@ -334,14 +366,26 @@ base::Result<trust::EnrolReply> Core::enrol(const trust::EnrolRequest& request) 
 
 base::Status Core::revoke(const access::Scope& scope, const std::string& name) {
   LANDER_TRY(scope.allows(access::Right::kAdmit));
-  LANDER_ASSIGN(Site * site, mutable_site(scope, name));
-  site->revoked = true;
+  Tenant* tenant = find_tenant(scope.tenant);
+  const auto found = mutable_site(scope, name);
+  // Also one that was only admitted: its token may have fallen into wrong hands.
+  if (!tenant || (!found.ok() && !tenant->tokens.contains(name))) return not_found(name);
   Batch batch;
-  batch.records.push_back({scope.tenant, std::string(kSiteRecord), name, "", encode_site(*site)});
   batch.records.push_back({scope.tenant, std::string(kTokenRecord), name, "", {}});
-  LANDER_TRY(commit(batch));
-  by_key_.erase(site->key_id);
-  find_tenant(scope.tenant)->tokens.erase(name);
+  if (found.ok()) {
+    (*found)->revoked = true;
+    batch.records.push_back(
+        {scope.tenant, std::string(kSiteRecord), name, "", encode_site(**found)});
+  }
+  if (auto done = commit(batch); !done.ok()) {
+    if (found.ok()) (*found)->revoked = !by_key_.contains((*found)->key_id);
+    return done.error();
+  }
+  tenant->tokens.erase(name);
+  if (found.ok()) {
+    by_key_.erase((*found)->key_id);
+    LANDER_TRY(leave_rollouts(*tenant, name));
+  }
   context_.changed(scope.tenant, "site", name);
   return {};
 }
@@ -406,63 +450,14 @@ base::Result<Core::Applied> Core::apply_yaml(const access::Scope& scope, const s
   wanted.author = "user:" + scope.user + "@hub";
   Batch batch;
   stage(*site, wanted, batch);
+  if (batch.items.back().body.size() > kMaxDesiredBytes) {
+    return base::Error(base::Code::kExhausted,
+                       file + " describes more than fits into one message to a site (768 KiB)");
+  }
   LANDER_TRY(commit(batch));
   site->desired = std::move(wanted);
   context_.changed(scope.tenant, "twin", name);
   return out;
-}
-
-base::Result<alert::Alert> Core::alert_event(const access::Scope& scope, const std::string& name,
-                                             const alert::Event& event) {
-  LANDER_TRY(scope.allows(access::Right::kHandleAlerts));
-  LANDER_ASSIGN(Site * site, mutable_site(scope, name));
-  if (!site->alerts.find(event.alert))
-    return base::Error(base::Code::kNotFound, "no alert \"" + event.alert + "\" at this site");
-  LANDER_TRY(alert::validate(event));  // before anything is written
-  const base::Bytes body = alert::encode(event);
-  Batch batch;
-  batch.records.push_back({scope.tenant, std::string(kAlertEventRecord), name, event.id, body});
-  batch.items.push_back({site->key, link::kLaneAlert, "alert-event", body});
-  LANDER_TRY(commit(batch));
-  LANDER_TRY(site->alerts.apply(event));
-  const link::Item item{link::kLaneAlert, site->last_item[link::kLaneAlert], "alert-event", now(),
-                        body};
-  LANDER_TRY(context_.lake.ingest({scope.tenant, name, context_.state.epoch(), now()}, {item}));
-  context_.alerted(site->key, event, *site->alerts.find(event.alert));
-  return *site->alerts.find(event.alert);
-}
-
-void Core::tick() {
-  const base::DurationUs monotonic = context_.clock.monotonic_us();
-  Batch housekeeping;
-  const bool save = monotonic >= next_save_;
-  for (auto& [name, tenant] : tenants_) {
-    for (auto& [site_name, site] : tenant.sites) {
-      for (const auto& event : site->alerts.take_dropped()) {
-        housekeeping.records.push_back(
-            {name, std::string(kAlertEventRecord), site_name, event, {}});
-      }
-      const auto now_present = presence(*site);
-      auto [known, first] = presence_.try_emplace(site->key, now_present);
-      if (!first && known->second != now_present) {
-        known->second = now_present;
-        os::log_info(
-            "hub", "presence of a site changed",
-            {{"tenant", name}, {"site", site_name}, {"presence", fleet::to_string(now_present)}});
-        context_.changed(name, "site", site_name);
-      }
-      if (save && site->last_contact != site->saved_contact) {
-        housekeeping.records.push_back(
-            {name, std::string(kContactRecord), site_name, "", encode_time(site->last_contact)});
-        site->saved_contact = site->last_contact;
-      }
-    }
-  }
-  if (save) next_save_ = monotonic + kSaveContactsEvery;
-  if (housekeeping.records.empty()) return;
-  if (auto saved = commit(housekeeping); !saved.ok()) {
-    os::log_warn("hub", "housekeeping is not durable", {{"error", saved.error().message()}});
-  }
 }
 
 }  // namespace lander::hub

@@ -57,7 +57,12 @@ struct Site {
   link::Sender sender{0};
   link::Receiver receiver;
   std::map<std::uint8_t, std::uint64_t> last_item, forgotten;
-  std::string link_error;  // why its last bundle was refused
+  std::string link_error;                                 // why its last bundle was refused
+  std::uint64_t reported_epoch = 0, reported_number = 0;  // the item that brought `reported`
+  std::size_t events = 0;                                 // of alerts, whose records are kept
+  std::vector<std::string> dropped_events;                // whose records may go
+  bool rollouts_due = false;  // `reported` has not reached the rollouts yet
+  bool lake_due = false;      // an event that a person made here may not be in it
 };
 
 struct Package {
@@ -144,6 +149,10 @@ class Core {
   Core(Context context, Keys keys);
   base::Status load();
   base::Status load_site(const Record& record);
+  // upkeep.cc
+  bool apply(Site& site, const alert::Event& event);  // false: it was known, or is refused
+  void catch_up(Site& site);                          // what failed before: tries it again
+
   base::Result<Site*> mutable_site(const access::Scope& scope, const std::string& site);
   Tenant* find_tenant(const std::string& tenant);
 
@@ -151,6 +160,7 @@ class Core {
   struct Effects;
   base::Status take(Site& site, const link::Bundle& bundle);
   base::Status effect(Site& site, const link::Item& item, Effects& effects);
+  base::Status take_alert_event(Site& site, const link::Item& item, Effects& effects);
   base::Status take_reported(Site& site, const link::Item& item, Effects& effects);
   static base::Status read_models(Site& site, base::ByteView body);
   void note_latest(Site& site, const link::Item& item);
@@ -159,8 +169,10 @@ class Core {
   link::Keys keys_for(const Site& site) const;
 
   // rollouts.cc
-  base::Status assign(Tenant& tenant, const fleet::RolloutStep& step);
+  base::Status assign(Tenant& tenant, const fleet::RolloutStep& step,
+                      const std::vector<fleet::Rollout>& ended = {});
   base::Status advance_rollouts(Site& site);
+  base::Status leave_rollouts(Tenant& tenant, const std::string& site);
 
   base::Status commit(const Batch& batch);
   // Makes `desired` the hub's next revision for the site and adds what that writes; commit, then

@@ -13,6 +13,16 @@ namespace {
 constexpr std::size_t kReplyBytes = 1 << 20;
 constexpr std::size_t kReplyItems = 500;
 constexpr std::size_t kBlobsAReply = 4;
+// What one site may make the hub keep in memory. A site that needs more is broken, or not ours.
+constexpr std::size_t kMaxEvents = 20'000, kMaxDatastreams = 4'000, kMaxRevisions = 1'000;
+constexpr std::size_t kMaxModels = 200;
+constexpr std::uint64_t kMaxRevision = std::uint64_t{1} << 53;  // JSON's integers end there
+// A value from further ahead has a wrong clock, and would hide all that comes after it.
+constexpr base::DurationUs kMaxAhead = base::kDay;
+
+base::Error too_many(const char* what) {
+  return base::Error(base::Code::kExhausted, std::string("the site has too many ") + what);
+}
 
 bool for_the_lake(const link::Item& item) {
   return item.type == "blocks" || item.type == "summary" || item.type == "alert-event" ||
@@ -24,6 +34,8 @@ bool for_the_lake(const link::Item& item) {
 // What one bundle changes here: committed together with the journal of what was taken, then acted
 // on.
 struct Core::Effects {
+  std::uint64_t epoch = 0;
+  std::uint64_t reported_number = 0;
   Batch batch;
   std::vector<alert::Event> events;
   std::optional<twin::Reported> reported;
@@ -63,6 +75,7 @@ base::Result<base::Bytes> Core::exchange(const std::string& client_key_id, base:
 
 base::Status Core::take(Site& site, const link::Bundle& bundle) {
   Effects effects;
+  effects.epoch = bundle.epoch;
   link::Receiver journal = site.receiver;
   std::vector<link::Item> fresh;
   for (const auto& item : bundle.items) {
@@ -96,11 +109,8 @@ base::Status Core::take(Site& site, const link::Bundle& bundle) {
   site.last_contact = now();
   site.vitals = bundle.vitals;
   for (const auto& event : effects.events) {
-    const auto applied = site.alerts.apply(event);
-    if (applied.ok() && *applied) {
-      if (const auto alert = site.alerts.find(event.alert))
-        context_.alerted(site.key, event, *alert);
-    }
+    if (!apply(site, event)) continue;
+    if (const auto alert = site.alerts.find(event.alert)) context_.alerted(site.key, event, *alert);
   }
   for (auto& datastream : effects.datastreams)
     site.datastreams[datastream.id][datastream.revision] = std::move(datastream);
@@ -109,8 +119,12 @@ base::Status Core::take(Site& site, const link::Bundle& bundle) {
   for (const auto& item : fresh) note_latest(site, item);
   if (effects.reported) {
     site.reported = std::move(*effects.reported);
+    site.reported_epoch = effects.epoch;
+    site.reported_number = effects.reported_number;
     context_.changed(site.key.tenant, "twin", site.key.site);
-    LANDER_TRY(advance_rollouts(site));
+    // All of the bundle is durable by now: when this fails, tick() tries it again.
+    site.rollouts_due = true;
+    catch_up(site);
   }
   if (before != presence(site)) context_.changed(site.key.tenant, "site", site.key.site);
   return {};
@@ -122,13 +136,18 @@ base::Status Core::effect(Site& site, const link::Item& item, Effects& effects) 
         {site.key.tenant, std::string(kind), site.key.site, std::move(key), std::move(body)});
   };
   if (item.type == "alert-event") {
-    LANDER_ASSIGN(auto event, alert::decode_event(item.body));
-    keep(kAlertEventRecord, event.id, item.body);
-    effects.events.push_back(std::move(event));
+    return take_alert_event(site, item, effects);
   } else if (item.type == "reported") {
     return take_reported(site, item, effects);
   } else if (item.type == "datastream") {
     LANDER_ASSIGN(auto datastream, sensing::decode_datastream(item.body));
+    const auto known = site.datastreams.find(datastream.id);
+    if (site.datastreams.size() + effects.datastreams.size() >= kMaxDatastreams &&
+        known == site.datastreams.end())
+      return too_many("datastreams");
+    if (known != site.datastreams.end() && known->second.size() >= kMaxRevisions &&
+        !known->second.contains(datastream.revision))
+      return too_many("revisions of a datastream");
     keep(kDatastreamRecord, datastream.id + "/" + std::to_string(datastream.revision), item.body);
     effects.datastreams.push_back(std::move(datastream));
   } else if (item.type == "model") {
@@ -137,20 +156,50 @@ base::Status Core::effect(Site& site, const link::Item& item, Effects& effects) 
     LANDER_ASSIGN(const auto asset, in.text());
     Site trial;
     LANDER_TRY(read_models(trial, item.body));
+    if (site.models.size() + effects.models.size() >= kMaxModels &&
+        !site.models.contains(std::string(asset)))
+      return too_many("models");
     keep(kModelRecord, std::string(asset), item.body);
     effects.models.push_back(item.body);
   }
   return {};
 }
 
+base::Status Core::take_alert_event(Site& site, const link::Item& item, Effects& effects) {
+  LANDER_ASSIGN(auto event, alert::decode_event(item.body));
+  if (event.actor.ends_with("@hub")) {
+    return base::Error(base::Code::kDenied, "a site does not speak for \"" + event.actor + "\"");
+  }
+  // What ends an alert still finds room when no new one does.
+  const std::size_t room = event.kind == alert::EventKind::kRaise ? kMaxEvents : 2 * kMaxEvents;
+  if (site.events + effects.events.size() >= room) return too_many("events of alerts");
+  // Before it is kept: at the next start another of them would be the one too many.
+  if (site.events + effects.events.size() >= alert::kMaxEventsPerAlert) {
+    const auto now_coming =
+        std::count_if(effects.events.begin(), effects.events.end(),
+                      [&](const alert::Event& e) { return e.alert == event.alert; });
+    if (site.alerts.events(event.alert).size() + static_cast<std::size_t>(now_coming) >=
+        alert::kMaxEventsPerAlert)
+      return too_many("events of one alert");
+  }
+  effects.batch.records.push_back(
+      {site.key.tenant, std::string(kAlertEventRecord), site.key.site, event.id, item.body});
+  effects.events.push_back(std::move(event));
+  return {};
+}
+
 base::Status Core::take_reported(Site& site, const link::Item& item, Effects& effects) {
   LANDER_ASSIGN(auto reported, twin::decode_reported(item.body));
-  const twin::Reported& newest = effects.reported ? *effects.reported : site.reported;
-  if (reported.time < newest.time && reported.desired_revision <= newest.desired_revision)
-    return {};  // came late
+  if (reported.desired_revision > kMaxRevision)
+    return base::Error(base::Code::kInvalid, "a revision beyond 2^53");
+  // By number, not by the site's clock: that may have been set back meanwhile.
+  const bool same_epoch = effects.reported || site.reported_epoch == effects.epoch;
+  const std::uint64_t newest = effects.reported ? effects.reported_number : site.reported_number;
+  if (same_epoch && item.number < newest) return {};  // came late
   if (reported.site_desired) {
     LANDER_ASSIGN(auto made, twin::decode_desired(*reported.site_desired));
-    if (twin::supersedes(made, effects.adopted ? *effects.adopted : site.desired)) {
+    if (made.revision <= kMaxRevision &&
+        twin::supersedes(made, effects.adopted ? *effects.adopted : site.desired)) {
       effects.batch.records.push_back({site.key.tenant, std::string(kDesiredRecord), site.key.site,
                                        "", *reported.site_desired});
       effects.adopted = std::move(made);
@@ -159,6 +208,7 @@ base::Status Core::take_reported(Site& site, const link::Item& item, Effects& ef
   effects.batch.records.push_back(
       {site.key.tenant, std::string(kReportedRecord), site.key.site, "", item.body});
   effects.reported = std::move(reported);
+  effects.reported_number = item.number;
   return {};
 }
 
@@ -184,6 +234,7 @@ base::Status Core::read_models(Site& site, base::ByteView body) {
 
 void Core::note_latest(Site& site, const link::Item& item) {
   auto note = [&](const std::string& datastream, base::TimeUs time, double value) {
+    if (!site.datastreams.contains(datastream) || time > now() + kMaxAhead) return;
     Site::Latest& latest = site.latest[datastream];
     if (time >= latest.time) latest = {time, value};
   };
@@ -191,15 +242,23 @@ void Core::note_latest(Site& site, const link::Item& item) {
     const auto summaries = link::decode_summaries(item.body);
     if (!summaries.ok()) return;  // the lake has parked it and says so
     for (const auto& s : *summaries) {
-      if (s.summary.count > 0) note(s.datastream, s.from + s.span, s.summary.mean());
+      base::TimeUs end = 0;
+      if (s.summary.count > 0 && !__builtin_add_overflow(s.from, s.span, &end))
+        note(s.datastream, end, s.summary.mean());
     }
   } else if (item.type == "blocks") {
     const auto blocks = link::decode_blocks(item.body);
     if (!blocks.ok()) return;
     for (const auto& b : *blocks) {
       const auto block = sensing::decode_block(b.block);
-      if (block.ok() && !block->numbers.empty())
-        note(b.datastream, block->times.back() + b.utc_offset, block->numbers.back());
+      if (!block.ok()) continue;
+      for (std::size_t i = block->numbers.size(); i-- > 0;) {
+        if (!sensing::is_good(block->qualities[i])) continue;  // it is shown as a good one
+        base::TimeUs time = 0;
+        if (!__builtin_add_overflow(block->times[i], b.utc_offset, &time))
+          note(b.datastream, time, block->numbers[i]);
+        break;
+      }
     }
   }
 }
@@ -208,6 +267,7 @@ base::Result<base::Bytes> Core::answer(Site& site, const link::Bundle& bundle) {
   for (const auto& receipt : bundle.receipts) {
     for (const auto& [lane, through] : site.sender.receipt(receipt)) {
       if (through <= site.forgotten[lane]) continue;
+      if (lane == link::kLaneAlert && site.lake_due) continue;  // the lake is told from there
       LANDER_TRY(context_.state.forget_items(site.key, lane, through));
       site.forgotten[lane] = through;
     }
@@ -241,7 +301,9 @@ base::Result<base::Bytes> Core::answer(Site& site, const link::Bundle& bundle) {
 
 void Core::add_blobs(Site& site, const std::vector<link::Want>& wants, link::Bundle& reply) {
   Tenant* tenant = find_tenant(site.key.tenant);
+  std::size_t pieces = 0;  // of all wants together: the reply must stay within one message
   for (const auto& want : wants) {
+    if (pieces >= kBlobsAReply) return;
     if (!tenant || !tenant->packages.contains(want.digest))
       continue;  // another tenant's package is no package
     if (last_blob_.digest != want.digest) {
@@ -256,7 +318,7 @@ void Core::add_blobs(Site& site, const std::vector<link::Want>& wants, link::Bun
     }
     const base::ByteView blob = last_blob_.bytes;
     std::uint64_t offset = want.offset;
-    for (std::size_t piece = 0; piece < kBlobsAReply && offset < blob.size(); ++piece) {
+    for (; pieces < kBlobsAReply && offset < blob.size(); ++pieces) {
       const std::size_t size = std::min<std::size_t>(link::kBlobChunkBytes, blob.size() - offset);
       const auto part = blob.subspan(offset, size);
       link::BlobPiece body{want.digest, offset, blob.size(), base::Bytes(part.begin(), part.end())};

@@ -73,8 +73,17 @@ base::Result<const fleet::Rollout*> Core::start_rollout(
   for (const auto& phase : phases) {
     for (const auto& site : phase) {
       ++sites;
-      if (!tenant->sites.contains(site))
+      const auto at = tenant->sites.find(site);
+      if (at == tenant->sites.end())
         return base::Error(base::Code::kNotFound, "no site \"" + site + "\"");
+      if (at->second->revoked)
+        return base::Error(base::Code::kConflict, "site \"" + site + "\" is revoked");
+      const auto& apps = at->second->desired.apps;
+      if (apps.size() >= twin::kMaxApps &&
+          std::none_of(apps.begin(), apps.end(), [&](const auto& a) { return a.name == app; })) {
+        return base::Error(base::Code::kExhausted,
+                           "site \"" + site + "\" has as many apps as a site may have");
+      }
     }
   }
   if (sites == 0) return base::Error(base::Code::kInvalid, "a rollout needs at least one site");
@@ -88,18 +97,29 @@ base::Result<const fleet::Rollout*> Core::start_rollout(
   rollout.max_failed = max_failed;
   LANDER_TRY(fleet::valid(rollout));
   const std::string id = rollout.id;
-  LANDER_TRY(assign(*tenant, fleet::start(std::move(rollout))));
+  // One that still runs would bring its sites back to its version, phase by phase.
+  std::vector<fleet::Rollout> ended;
+  for (const auto& [other_id, other] : tenant->rollouts) {
+    if (other.app != app || other.state != fleet::Rollout::State::kRunning) continue;
+    ended.push_back(fleet::cancel(other, "rollout " + id + " of " + version + " took over"));
+  }
+  LANDER_TRY(assign(*tenant, fleet::start(std::move(rollout)), ended));
   return &tenant->rollouts.at(id);
 }
 
-base::Status Core::assign(Tenant& tenant, const fleet::RolloutStep& step) {
+base::Status Core::assign(Tenant& tenant, const fleet::RolloutStep& step,
+                          const std::vector<fleet::Rollout>& ended) {
   Batch batch;
+  for (const auto& rollout : ended) {
+    batch.records.push_back(
+        {tenant.name, std::string(kRolloutRecord), "", rollout.id, fleet::encode(rollout)});
+  }
   batch.records.push_back(
       {tenant.name, std::string(kRolloutRecord), "", step.rollout.id, fleet::encode(step.rollout)});
   std::vector<std::pair<Site*, twin::Desired>> staged;
   for (const auto& name : step.assign) {
     const auto at = tenant.sites.find(name);
-    if (at == tenant.sites.end()) continue;
+    if (at == tenant.sites.end() || at->second->revoked) continue;
     twin::Desired desired = at->second->desired;
     auto app = std::find_if(desired.apps.begin(), desired.apps.end(),
                             [&](const auto& a) { return a.name == step.rollout.app; });
@@ -116,6 +136,7 @@ base::Status Core::assign(Tenant& tenant, const fleet::RolloutStep& step) {
     site->desired = std::move(desired);
     context_.changed(tenant.name, "twin", site->key.site);
   }
+  for (const auto& rollout : ended) tenant.rollouts[rollout.id] = rollout;
   tenant.rollouts[step.rollout.id] = step.rollout;
   context_.changed(tenant.name, "rollout", step.rollout.id);
   return {};
@@ -134,6 +155,17 @@ base::Status Core::advance_rollouts(Site& site) {
     if (fleet::encode(step.rollout) != fleet::encode(rollout)) steps.push_back(std::move(step));
   }
   for (const auto& step : steps) LANDER_TRY(assign(*tenant, step));
+  site.rollouts_due = false;
+  return {};
+}
+
+base::Status Core::leave_rollouts(Tenant& tenant, const std::string& site) {
+  std::vector<fleet::RolloutStep> steps;
+  for (const auto& [id, rollout] : tenant.rollouts) {
+    if (rollout.state == fleet::Rollout::State::kRunning && rollout.sites.contains(site))
+      steps.push_back(fleet::on_removed(rollout, site));
+  }
+  for (const auto& step : steps) LANDER_TRY(assign(tenant, step));
   return {};
 }
 

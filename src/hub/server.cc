@@ -57,11 +57,6 @@ void allow_connections(std::size_t sites) {
   }
 }
 
-http::Response busy() {
-  return http::Response::problem(
-      base::Error(base::Code::kUnavailable, "the hub is busy: try again in a second"));
-}
-
 Record account_record(const access::Account& account, bool removed) {
   return {account.tenant, std::string(kAccountRecord), "", account.user,
           removed ? base::Bytes() : access::encode(account)};
@@ -265,20 +260,20 @@ void Server::on_core(http::Responder responder, std::function<http::Response(Cor
                      std::size_t bytes) {
   if (waiting_bytes_.fetch_add(bytes) + bytes > kMaxWaitingBytes) {
     waiting_bytes_ -= bytes;
-    return responder.reply(busy());
+    return responder.reply(api::busy("the hub"));
   }
   auto held = std::shared_ptr<void>(nullptr, [this, bytes](void*) { waiting_bytes_ -= bytes; });
   auto shared = std::make_shared<http::Responder>(std::move(responder));
   if (!core_worker_->post([this, shared, held = std::move(held), work = std::move(work)] {
         shared->reply(work(*core_));
       }))
-    shared->reply(busy());
+    shared->reply(api::busy("the hub"));
 }
 
 void Server::on_core_then(std::shared_ptr<http::Responder> responder,
                           std::function<void(Core&)> work) {
   if (!core_worker_->post([this, work = std::move(work)] { work(*core_); }))
-    responder->reply(busy());
+    responder->reply(api::busy("the hub"));
 }
 
 void Server::on_reader(http::Responder responder, std::function<http::Response()> work) {
@@ -292,16 +287,16 @@ void Server::on_sql(http::Responder responder, std::function<http::Response()> w
 void Server::on(os::Worker& worker, http::Responder responder,
                 std::function<http::Response()> work) {
   auto shared = std::make_shared<http::Responder>(std::move(responder));
-  if (!worker.post(
-          [this, shared, work = std::move(work)] { shared->reply(stopping_ ? busy() : work()); }))
-    shared->reply(busy());
+  if (!worker.post([this, shared, work = std::move(work)] {
+        shared->reply(stopping_ ? api::busy("the hub") : work());
+      }))
+    shared->reply(api::busy("the hub"));
 }
 
 std::string Server::metrics() const {
   std::string out;
   auto gauge = [&](const char* name, const char* help, double value) {
-    out += std::string("# HELP ") + name + " " + help + "\n# TYPE " + name + " gauge\n" + name +
-           " " + nlohmann::json(value).dump() + "\n";
+    out += api::gauge(name, help, value);
   };
   const auto sites = sites_->stats();
   const auto people = people_->stats();

@@ -1,0 +1,204 @@
+// Sites that lie, disks that fail, clocks that jump, crashes between two steps.
+#include "hub/hub_fixture.h"
+
+namespace lander::hub {
+namespace {
+
+TEST_F(Hub, ASitesTextThatTheFoldRefusesDoesNotKeepTheHubFromStarting) {
+  Device device = enrolled("pump-7");
+  exchange(device, {device.item("alert-event", alert::encode(raise("1")), link::kLaneAlert)});
+  std::vector<link::Item> chatter;
+  for (std::size_t i = 0; i <= alert::kMaxEventsPerAlert; ++i) {
+    alert::Event event = raise("1");
+    event.id = "chatter-" + std::to_string(i);
+    event.kind = alert::EventKind::kClear;
+    event.info.reset();
+    chatter.push_back(device.item("alert-event", alert::encode(event), link::kLaneAlert));
+  }
+  exchange(device, std::move(chatter));
+  open();
+  EXPECT_EQ((*core->site(admin, "pump-7"))->alerts.alerts(true, kNow, 10).size(), 1u);
+}
+
+TEST_F(Hub, APackageThatIsGoneFromTheDiskDoesNotKeepTheHubFromStarting) {
+  const std::string digest = import("1.0.0");
+  import("1.1.0");
+  std::filesystem::remove(folder / "packages" / digest);
+  open();
+  EXPECT_FALSE((*core->tenant(admin))->packages.contains(digest));
+  EXPECT_EQ((*core->tenant(admin))->packages.size(), 1u);
+  EXPECT_EQ(import("1.0.0"), digest) << "it can be brought again";
+}
+
+TEST_F(Hub, AnAlertThatLeavesTheBookByBeingSeenIsStillAnswered) {
+  Device device = enrolled("pump-7");
+  auto cleared = [&](const std::string& id, base::TimeUs time, bool seen) {
+    std::vector<link::Item> items;
+    alert::Event event = raise(id);
+    event.time = time;
+    items.push_back(device.item("alert-event", alert::encode(event), link::kLaneAlert));
+    event.info.reset();
+    for (auto kind : {alert::EventKind::kClear, alert::EventKind::kAcknowledge}) {
+      if (kind == alert::EventKind::kAcknowledge && !seen) break;
+      event.kind = kind;
+      event.id = "event-" + id + "-" + std::string(alert::to_string(kind));
+      items.push_back(device.item("alert-event", alert::encode(event), link::kLaneAlert));
+    }
+    exchange(device, std::move(items));
+  };
+  cleared("old", kNow - base::kDay, false);
+  for (int i = 0; i < 205; ++i) cleared(std::to_string(i), kNow + i, true);
+  alert::Event seen;
+  seen.id = "by-anna";
+  seen.alert = "alert-old";
+  seen.kind = alert::EventKind::kAcknowledge;
+  seen.time = kNow + 1000;
+  seen.actor = "user:anna@hub";
+  const auto answer = core->alert_event(admin, "pump-7", seen);
+  ASSERT_TRUE(answer.ok()) << answer.error().message();
+  EXPECT_EQ(answer->id, "alert-old");
+  EXPECT_EQ(answer->acknowledged_by, "user:anna@hub");
+  EXPECT_EQ(answer->state(kNow), alert::State::kNormal);
+}
+
+TEST_F(Hub, WhatAPersonDidReachesTheLakeThoughItWasDownAtThatMoment) {
+  Device device = enrolled("pump-7");
+  exchange(device, {device.item("alert-event", alert::encode(raise("1")), link::kLaneAlert)});
+  lake.ingested.clear();
+  lake.failing = true;
+  alert::Event seen;
+  seen.id = "by-anna";
+  seen.alert = "alert-1";
+  seen.kind = alert::EventKind::kAcknowledge;
+  seen.time = kNow;
+  seen.actor = "user:anna@hub";
+  ASSERT_TRUE(core->alert_event(admin, "pump-7", seen).ok()) << "it is durable";
+  for (const bool restart : {false, true}) {
+    lake.failing = false;
+    restart ? open() : core->tick();
+    EXPECT_EQ((lake.ingested[{link::kLaneAlert, 1}]), restart ? 2 : 1) << "a lake drops repeats";
+  }
+}
+
+TEST_F(Hub, ASiteDoesNotSpeakForThePeopleAtTheHub) {
+  Device device = enrolled("pump-7");
+  exchange(device, {device.item("alert-event", alert::encode(raise("1")), link::kLaneAlert)});
+  alert::Event forged = raise("1");
+  forged.id = "forged";
+  forged.kind = alert::EventKind::kAcknowledge;
+  forged.info.reset();
+  forged.actor = "user:anna@hub";
+  exchange(device, {device.item("alert-event", alert::encode(forged), link::kLaneAlert)});
+  EXPECT_EQ((*core->site(admin, "pump-7"))->alerts.find("alert-1")->acknowledged, 0);
+}
+
+TEST_F(Hub, AReportCountsThoughTheSitesClockWasSetBack) {
+  Device device = enrolled("pump-7");
+  twin::Reported report;
+  report.time = kNow + 365 * base::kDay;
+  report.software = "wrong clock";
+  exchange(device, {device.item("reported", twin::encode(report))});
+  const std::uint64_t early = device.next++;
+  report.time = kNow;
+  report.software = "right clock";
+  exchange(device, {device.item("reported", twin::encode(report))});
+  EXPECT_EQ((*core->site(admin, "pump-7"))->reported.software, "right clock");
+  report.software = "came late";
+  exchange(device, {{link::kLaneState, early, "reported", kNow, twin::encode(report)}});
+  EXPECT_EQ((*core->site(admin, "pump-7"))->reported.software, "right clock");
+}
+
+TEST_F(Hub, ManyPackagesAtOnceFitIntoTheReply) {
+  Device device = enrolled("pump-7");
+  link::Bundle ask;
+  ask.tenant = device.tenant;
+  ask.site = device.site;
+  ask.epoch = device.epoch;
+  ask.sent = kNow;
+  for (int i = 0; i < 5; ++i) {
+    std::string yaml = kApp;
+    yaml.replace(yaml.find("VERSION"), 7, "1.0." + std::to_string(i));
+    const auto manifest = package::parse_manifest(yaml, "app.yaml");
+    const auto packed =
+        package::pack(*manifest, {{"table.bin", os::system_random().bytes(1200 << 10)}});
+    ASSERT_TRUE(packed.ok()) << packed.error().message();
+    const auto imported = core->import_package(admin, *package::sign(*packed, vendor));
+    ASSERT_TRUE(imported.ok()) << imported.error().message();
+    ask.wants.push_back({(*imported)->package.digest, 0});
+  }
+  const auto reply = core->exchange(device.key_id(), *link::seal(ask, device.keys));
+  ASSERT_TRUE(reply.ok()) << reply.error().message();
+  EXPECT_FALSE(device.open(*reply).items.empty());
+}
+
+TEST_F(Hub, ATokenThatWasNotUsedYetCanBeWithdrawn) {
+  const std::string token = *core->admit(admin, "pump-7", base::kHour);
+  EXPECT_EQ(core->revoke(stranger, "pump-7").error().code(), Code::kNotFound);
+  ASSERT_TRUE(core->revoke(admin, "pump-7").ok());
+  EXPECT_EQ(core->enrol(Device().request(token)).error().code(), Code::kUnauthenticated);
+}
+
+TEST_F(Hub, ARolloutDoesNotWaitForASiteThatIsRevoked) {
+  Device first = enrolled("pump-1"), second = enrolled("pump-2"), third = enrolled("pump-3");
+  const std::string digest = import("1.0.0");
+  ASSERT_TRUE(
+      core->start_rollout(admin, "watch", "1.0.0", {{"pump-1", "pump-2"}, {"pump-3"}}, 0).ok());
+  exchange(first, {reported(first, "1.0.0", digest, twin::Status::kApplied)});
+  ASSERT_TRUE(core->revoke(admin, "pump-2").ok());
+  EXPECT_EQ((*core->site(admin, "pump-3"))->desired.apps.size(), 1u);
+  EXPECT_EQ(core->start_rollout(admin, "watch", "1.0.0", {{"pump-2"}}, 0).error().code(),
+            Code::kConflict);
+  open();
+}
+
+TEST_F(Hub, ANewerRolloutOfAnAppEndsTheOneThatStillRuns) {
+  Device first = enrolled("pump-1"), second = enrolled("pump-2");
+  const std::string old = import("1.0.0");
+  import("2.0.0");
+  const std::string before =
+      (*core->start_rollout(admin, "watch", "1.0.0", {{"pump-1"}, {"pump-2"}}, 0))->id;
+  ASSERT_TRUE(core->start_rollout(admin, "watch", "2.0.0", {{"pump-2"}}, 0).ok());
+  EXPECT_EQ((*core->tenant(admin))->rollouts.at(before).state, fleet::Rollout::State::kCancelled);
+  exchange(first, {reported(first, "1.0.0", old, twin::Status::kApplied)});
+  EXPECT_EQ((*core->site(admin, "pump-2"))->desired.apps.at(0).version, "2.0.0");
+}
+
+TEST_F(Hub, ABoxInPlaceOfAnotherIsToldWhatIsDesired) {
+  Device device = enrolled("pump-7");
+  ASSERT_TRUE(core->apply_yaml(admin, "pump-7", "commit_interval: 2s\n", "f.yaml", false).ok());
+  auto reply = exchange(device, {});
+  ASSERT_EQ(reply.items.size(), 1u);
+  // It receipts, so the hub forgets.
+  link::Bundle receipt;
+  receipt.tenant = device.tenant;
+  receipt.site = device.site;
+  receipt.epoch = device.epoch;
+  receipt.sent = kNow;
+  receipt.receipts = {{reply.epoch, link::kLaneState, *link::Ranges::from({{1, 1}})}};
+  ASSERT_TRUE(core->exchange(device.key_id(), *link::seal(receipt, device.keys)).ok());
+  Device replacement = enrolled("pump-7");
+  reply = exchange(replacement, {});
+  ASSERT_EQ(reply.items.size(), 1u);
+  EXPECT_EQ(reply.items[0].type, "desired");
+}
+
+TEST_F(Hub, ASiteThatNeverStopsDeclaringAndRaisingIsBounded) {
+  Device device = enrolled("pump-7");
+  std::vector<link::Item> items;
+  for (int i = 0; i < 24'000; ++i) {
+    items.push_back(
+        device.item("alert-event", alert::encode(raise(std::to_string(i))), link::kLaneAlert));
+    if (items.size() < 2000) continue;
+    exchange(device, std::move(items));
+    items.clear();
+  }
+  const Site& site = **core->site(admin, "pump-7");
+  EXPECT_LE(site.alerts.alerts(false, kNow, SIZE_MAX).size(), 20'000u);
+  link::SeriesSummary unknown{"nobody-declared-it", 1, kNow, base::kMinute, {}};
+  unknown.summary.add(1.0, sensing::Quality::kGood);
+  exchange(device, {device.item("summary", link::encode_summaries({unknown}), link::kLaneSummary)});
+  EXPECT_TRUE(site.latest.empty());
+}
+
+}  // namespace
+}  // namespace lander::hub
