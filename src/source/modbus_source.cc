@@ -86,9 +86,8 @@ class ModbusSource final : public Source {
       }
       if (runner_.stopping()) return;
       for (Poll& poll : polls_) tell_lost(poll, sink);
-      const base::DurationUs wait = backoff.next() / base::kMillisecond * base::kMillisecond;
-      runner_.board().state(Health::State::kDisconnected,
-                            reason + "; next try in " + base::to_text(wait));
+      const base::DurationUs wait = backoff.next();
+      runner_.board().state(Health::State::kDisconnected, reason + "; " + next_try(wait));
       runner_.sleep(wait);
     }
   }

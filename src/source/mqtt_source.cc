@@ -56,8 +56,7 @@ class MqttSource final : public Source {
       if (ended.ok()) return;
       const base::DurationUs wait = backoff.next();
       runner_.board().state(Health::State::kDisconnected,
-                            ended.error().message() + "; next try in " +
-                                base::to_text(wait / base::kMillisecond * base::kMillisecond));
+                            ended.error().message() + "; " + next_try(wait));
       runner_.sleep(wait);
     }
   }

@@ -130,6 +130,16 @@ TEST_F(ReplaySource, ColumnsAreOfferedWithTheirMeaning) {
   EXPECT_EQ(all[1].kind, sensing::Kind::kText);
 }
 
+TEST_F(ReplaySource, AColumnThatIsEmptyAtFirstIsOfferedToo) {
+  write("time,a,b\n2020-01-01 00:00:00,1,\n2020-01-01 00:00:01,,7\n");
+  const auto source = make(path, 0);
+  ASSERT_TRUE(source->start({}, sink).ok());
+  ASSERT_TRUE(ended(*source));
+  const auto all = source->candidates();
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_EQ(all[1].example, "7");
+}
+
 // Real recordings: blanks, frozen sensors, absurd numbers.
 TEST_F(ReplaySource, RecordingsOfRealPumpsAndWellsAreReadToTheirEnd) {
   namespace fs = std::filesystem;

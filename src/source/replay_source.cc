@@ -38,6 +38,7 @@ class ReplaySource final : public Source {
     auto time_column = find_time_column(*reader_, config_.time_column);
     if (!time_column.ok()) return time_column.error().context(config_.address);
     time_column_ = *time_column;
+    seen_.assign(reader_->columns().size(), false);
     for (const Bound& one : bound) {
       const std::string& name = one.datastream.binding.address;
       const auto column = reader_->column(name);
@@ -140,10 +141,18 @@ class ReplaySource final : public Source {
                                          ": " + observation.error().message());
       }
     }
-    if (!candidates_.count("", runner_.clock().monotonic_us())) return;
-    for (std::size_t i = 0; i < std::min(cells.size(), reader_->columns().size()); ++i)
-      if (i != time_column_ && !cells[i].empty())
-        candidates_.example("", reader_->columns()[i], number_or_text(cells[i]));
+    offer_columns(cells);
+  }
+
+  // Examples are renewed once a second, but a column that was empty at first is not missed.
+  void offer_columns(const std::vector<std::string_view>& cells) {
+    const bool renew = candidates_.count("", runner_.clock().monotonic_us());
+    const std::size_t columns = reader_->columns().size();
+    for (std::size_t i = 0; i < std::min(cells.size(), columns); ++i) {
+      if (i == time_column_ || cells[i].empty() || (!renew && seen_[i])) continue;
+      candidates_.example("", reader_->columns()[i], number_or_text(cells[i]));
+      seen_[i] = true;
+    }
   }
 
   static Raw number_or_text(std::string_view cell) {
@@ -170,6 +179,7 @@ class ReplaySource final : public Source {
   base::TimeUs started_wall_ = 0;
   base::DurationUs started_ = 0, lap_offset_ = 0;
   CandidateTable candidates_;
+  std::vector<bool> seen_;  // columns that were offered
   Runner runner_;
 };
 
