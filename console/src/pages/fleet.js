@@ -28,7 +28,7 @@ function by_urgency(a, b) {
 export function Vitals({ of }) {
   const v = of || {};
   return html`<div class="vitals">
-    <${Meter} label="Load" share=${v.load1 / kFullLoad} text=${number(v.load1, 2)} warn=${2} bad=${2} />
+    <${Meter} label="Load" share=${v.load1 / (v.processors || kFullLoad)} text=${number(v.load1, 2)} warn=${2} bad=${2} />
     <${Meter} label="Memory" share=${v.mem_used / v.mem_total} text=${bytes(v.mem_used)} />
     <${Meter} label="Disk" share=${1 - v.disk_free / v.disk_total} text=${v.disk_total ? `${bytes(v.disk_free)} free` : '–'} warn=${0.8} />
   </div>`;
