@@ -14,7 +14,8 @@ constexpr std::size_t kReplyBytes = 1 << 20;
 constexpr std::size_t kReplyItems = 500;
 constexpr std::size_t kBlobsAReply = 4;
 // What one site may make the hub keep in memory. A site that needs more is broken, or not ours.
-constexpr std::size_t kMaxEvents = 20'000, kMaxDatastreams = 4'000, kMaxRevisions = 1'000;
+constexpr std::size_t kMaxAlerts = 5'000, kMaxEvents = 100'000;
+constexpr std::size_t kMaxDatastreams = 4'000, kMaxRevisions = 1'000;
 constexpr std::size_t kMaxModels = 200;
 constexpr std::uint64_t kMaxRevision = std::uint64_t{1} << 53;  // JSON's integers end there
 // A value from further ahead has a wrong clock, and would hide all that comes after it.
@@ -38,6 +39,7 @@ struct Core::Effects {
   std::uint64_t reported_number = 0;
   Batch batch;
   std::vector<alert::Event> events;
+  std::optional<std::size_t> alerts;  // of the site, with those that come now; counted when needed
   std::optional<twin::Reported> reported;
   std::optional<twin::Desired> adopted;
   std::vector<sensing::Datastream> datastreams;
@@ -181,6 +183,14 @@ base::Status Core::take_alert_event(Site& site, const link::Item& item, Effects&
     if (site.alerts.events(event.alert).size() + static_cast<std::size_t>(now_coming) >=
         alert::kMaxEventsPerAlert)
       return too_many("events of one alert");
+  }
+  // Fewer events cannot be more alerts.
+  if (event.kind == alert::EventKind::kRaise && site.events + effects.events.size() >= kMaxAlerts &&
+      !site.alerts.find(event.alert)) {
+    if (!effects.alerts)
+      effects.alerts = site.alerts.alerts(false, now(), SIZE_MAX).size() + effects.events.size();
+    if (*effects.alerts >= kMaxAlerts) return too_many("alerts");
+    ++*effects.alerts;
   }
   effects.batch.records.push_back(
       {site.key.tenant, std::string(kAlertEventRecord), site.key.site, event.id, item.body});
