@@ -36,6 +36,8 @@ inline std::string next_try(base::DurationUs wait) {
   return "next try in " + base::to_text((wait + base::kSecond - 1) / base::kSecond * base::kSecond);
 }
 
+// Waits that double from `least` to `most`, each cut by up to a quarter at random, so that a
+// hundred sites do not knock at a broker in the same instant. One thread.
 class Backoff {
  public:
   Backoff(base::DurationUs least, base::DurationUs most, std::uint64_t seed);

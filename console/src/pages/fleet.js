@@ -17,7 +17,7 @@ const kPresence = [
 ];
 const kUrgency = ['silent', 'late', 'on-time', 'never', 'revoked'];
 
-const kFullLoad = 8; // a full bar; how many processors a site has is not told
+const kFullLoad = 8; // a full bar where a site does not tell how many processors it has
 
 // What needs somebody first stands first.
 function by_urgency(a, b) {
