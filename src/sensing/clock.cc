@@ -121,7 +121,9 @@ bool ClockBook::refer(DurationUs monotonic, TimeUs wall, TimeUs reference, Durat
     return worth_writing;
   }
   const DurationUs drift = subtract(monotonic, now.monotonic_from) / kDriftDivisor;
-  if (apart <= before && apart > drift) {  // it was as wrong from the segment's start
+  // It was as wrong from the segment's start: nothing was known, or the crystal does not explain
+  // it.
+  if (apart <= before && (before == kUnknown || apart > drift)) {
     confirm(offset, error);
     return true;
   }

@@ -47,6 +47,20 @@ TEST(Clock, ABoxThatWokeIn1970TellsTheRightTimeOfItsPastOnceAReferenceCame) {
   EXPECT_EQ(book.utc(box.boot, box.monotonic(), box.wall()).time, box.truth);
 }
 
+TEST(Clock, AFirstReferenceAfterHoursPlacesTheWholeBootThoughACrystalMightHaveDriftedAsMuch) {
+  ClockBook book;
+  Machine box;
+  box.wrong = 1300 * kMillisecond;
+  box.observe(book);
+  const base::TimeUs early = box.wall();
+  const base::DurationUs early_commit = box.monotonic();
+  box.truth += 7 * kHour;  // 2.5 s at 100 ppm
+  box.reference(book, 200 * kMillisecond);
+  const auto utc = book.utc(box.boot, early_commit, early);
+  EXPECT_EQ(utc.time, kTruth);
+  EXPECT_LE(utc.error, 3 * kSecond);
+}
+
 TEST(Clock, AfterAJumpBothSidesAreRight) {
   ClockBook book;
   Machine box;
