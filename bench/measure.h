@@ -15,6 +15,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <thread>
@@ -100,16 +101,19 @@ class Child {
     std::fclose(file);
     return kb;
   }
-  // Processor time used so far, all threads.
+  // Processor time of all threads so far, by the scheduler's own clock: /proc/PID/stat counts
+  // ticks, which periodic work slips between.
   double cpu_seconds() const {
-    std::FILE* file = std::fopen(("/proc/" + std::to_string(pid_) + "/stat").c_str(), "r");
-    if (file == nullptr) return 0;
-    unsigned long user = 0, system = 0;
-    const int fields = std::fscanf(
-        file, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system);
-    std::fclose(file);
-    if (fields != 2) return 0;
-    return static_cast<double>(user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+    double ns = 0;
+    const std::string tasks = "/proc/" + std::to_string(pid_) + "/task";
+    for (const auto& task : std::filesystem::directory_iterator(tasks)) {
+      std::FILE* file = std::fopen((task.path() / "schedstat").c_str(), "r");
+      if (file == nullptr) continue;  // it ended
+      double own = 0;
+      if (std::fscanf(file, "%lf", &own) == 1) ns += own;
+      std::fclose(file);
+    }
+    return ns / 1e9;
   }
 
  private:
