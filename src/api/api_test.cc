@@ -170,7 +170,8 @@ TEST_F(Api, AfterFiveWrongPasswordsEvenTheRightOneWaits) {
 
 TEST_F(Api, ABodyThatIsTooLargeOrNoJsonIsRefusedAndTheServerGoesOn) {
   const auto session = bearer(token("admin"));
-  expect_problem(ask("POST", "/api/v1/things", std::string(65, 'x'), session), 413, "body_too_large");
+  expect_problem(ask("POST", "/api/v1/things", std::string(65, 'x'), session), 413,
+                 "body_too_large");
   client = *http::Client::make({.url = url()});
   const std::string deep(5000, '[');
   for (const std::string& bad : std::vector<std::string>{

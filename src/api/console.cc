@@ -49,12 +49,12 @@ void Gate::serve_console() {
       {"/assets/app.css", "text/css; charset=utf-8", lander_app_css_begin, lander_app_css_end},
   };
   for (const Asset& asset : kAssets) {
-    server_.route("GET", asset.path, 0, [&asset](http::Request, http::Responder responder) {
+    server_.route("GET", asset.path, 0, [&asset](const http::Request&, http::Responder responder) {
       responder.reply(page(asset));
     });
   }
 #else
-  server_.route("GET", "/", 0, [](http::Request, http::Responder responder) {
+  server_.route("GET", "/", 0, [](const http::Request&, http::Responder responder) {
     responder.reply(http::Response::text(404, "The console was not built: run ./dev build.\n"));
   });
 #endif

@@ -39,11 +39,6 @@ std::string bearer_session(const http::Request& request) {
 
 bool changes(const std::string& method) { return method != "GET" && method != "HEAD"; }
 
-http::Response busy() {
-  return http::Response::problem(base::Error(
-      base::Code::kUnavailable, "too much waits to be done here: try again in a second"));
-}
-
 }  // namespace
 
 Gate::Gate(http::Server& server, os::Clock& clock, os::Random& random, os::Worker& worker)
@@ -72,8 +67,8 @@ base::Result<Gate::Caller> Gate::caller(const http::Request& request) {
   return caller;
 }
 
-void Gate::route(std::string method, std::string pattern, access::Right right, std::size_t max_body,
-                 Handler handler) {
+void Gate::route(const std::string& method, std::string pattern, access::Right right,
+                 std::size_t max_body, Handler handler) {
   const bool change = changes(method);
   server_.route(method, std::move(pattern), max_body,
                 [this, right, change, handler = std::move(handler)](http::Request request,
@@ -96,10 +91,10 @@ void Gate::route(std::string method, std::string pattern, access::Right right, s
 void Gate::post_or_refuse(http::Responder responder, std::function<http::Response()> work) {
   auto shared = std::make_shared<http::Responder>(std::move(responder));
   if (!worker_.post([shared, work = std::move(work)] { shared->reply(work()); }))
-    shared->reply(busy());
+    shared->reply(busy("the server"));
 }
 
-void Gate::log_in(http::Request request, http::Responder responder) {
+void Gate::log_in(const http::Request& request, http::Responder responder) {
   auto body = parse_object(request.body);
   if (!body.ok()) return responder.reply(http::Response::problem(body.error()));
   auto user = text(*body, "user");
@@ -108,7 +103,7 @@ void Gate::log_in(http::Request request, http::Responder responder) {
   if (!password.ok()) return responder.reply(http::Response::problem(password.error()));
   if (logging_in_.fetch_add(1) >= kMaxLoggingIn) {
     --logging_in_;
-    return responder.reply(busy());
+    return responder.reply(busy("the server"));
   }
   auto one = std::shared_ptr<void>(nullptr, [this](void*) { --logging_in_; });
   post_or_refuse(
@@ -134,11 +129,11 @@ void Gate::log_in(http::Request request, http::Responder responder) {
 
 void Gate::serve_accounts(std::string server_role, Name server_name, Persist persist) {
   server_.route("POST", "/api/v1/login", kMaxCredentials,
-                [this](http::Request request, http::Responder responder) {
-                  log_in(std::move(request), std::move(responder));
+                [this](const http::Request& request, http::Responder responder) {
+                  log_in(request, std::move(responder));
                 });
   route("POST", "/api/v1/logout", access::Right::kLook, 0,
-        [this](http::Request request, access::Scope, http::Responder responder) {
+        [this](const http::Request& request, const access::Scope&, http::Responder responder) {
           std::string session = bearer_session(request);
           if (session.empty()) session = cookie_session(request);
           accounts_.log_out(session);
@@ -149,7 +144,8 @@ void Gate::serve_accounts(std::string server_role, Name server_name, Persist per
           responder.reply(std::move(response));
         });
   route("GET", "/api/v1/me", access::Right::kLook, 0,
-        [server_role, server_name](http::Request, access::Scope scope, http::Responder responder) {
+        [server_role, server_name](const http::Request&, const access::Scope& scope,
+                                   http::Responder responder) {
           responder.reply(reply(200, {{"user", scope.user},
                                       {"role", access::to_string(scope.role)},
                                       {"tenant", scope.tenant},
@@ -158,7 +154,7 @@ void Gate::serve_accounts(std::string server_role, Name server_name, Persist per
                                       {"version", LANDER_VERSION}}));
         });
   route("GET", "/api/v1/accounts", access::Right::kManageAccounts, 0,
-        [this](http::Request, access::Scope scope, http::Responder responder) {
+        [this](const http::Request&, const access::Scope& scope, http::Responder responder) {
           Json list = Json::array();
           for (const auto& account : accounts_.all(scope.tenant)) {
             list.push_back({{"user", account.user},
@@ -229,29 +225,35 @@ void Gate::serve_accounts(std::string server_role, Name server_name, Persist per
 void Gate::serve_health(std::string server_role, Name server_name,
                         std::function<std::string()> failing,
                         std::function<std::string()> metrics) {
-  server_.route("GET", "/healthz", 0, [=, this](http::Request, http::Responder responder) {
-    const std::string reason = failing();
-    Json body = {{"status", reason.empty() ? "ok" : "failing"},
-                 {"role", server_role},
-                 {"name", server_name()},
-                 {"version", LANDER_VERSION},
-                 {"uptime_s", (clock_.monotonic_us() - started_) / base::kSecond}};
-    if (!reason.empty()) body["reason"] = reason;
-    responder.reply(reply(reason.empty() ? 200 : 503, body));
-  });
-  server_.route("GET", "/metrics", 0, [=, this](http::Request request, http::Responder responder) {
-    const bool local = request.peer.starts_with("127.") || request.peer.starts_with("[::1]");
-    if (!local) {
-      if (auto who = caller(request); !who.ok())
-        return responder.reply(http::Response::problem(who.error()));
-    }
-    // They ask the database and /proc: not on the thread that serves everybody.
-    post_or_refuse(std::move(responder), [metrics] {
-      auto response = http::Response::text(200, metrics());
-      response.content_type = "text/plain; version=0.0.4; charset=utf-8";
-      return response;
-    });
-  });
+  server_.route(
+      "GET", "/healthz", 0,
+      [this, failing = std::move(failing), server_role = std::move(server_role),
+       server_name = std::move(server_name)](const http::Request&, http::Responder responder) {
+        const std::string reason = failing();
+        Json body = {{"status", reason.empty() ? "ok" : "failing"},
+                     {"role", server_role},
+                     {"name", server_name()},
+                     {"version", LANDER_VERSION},
+                     {"uptime_s", (clock_.monotonic_us() - started_) / base::kSecond}};
+        if (!reason.empty()) body["reason"] = reason;
+        responder.reply(reply(reason.empty() ? 200 : 503, body));
+      });
+  server_.route("GET", "/metrics", 0,
+                [this, metrics = std::move(metrics)](const http::Request& request,
+                                                     http::Responder responder) {
+                  const bool local =
+                      request.peer.starts_with("127.") || request.peer.starts_with("[::1]");
+                  if (!local) {
+                    if (auto who = caller(request); !who.ok())
+                      return responder.reply(http::Response::problem(who.error()));
+                  }
+                  // They ask the database and /proc: not on the thread that serves everybody.
+                  post_or_refuse(std::move(responder), [metrics] {
+                    auto response = http::Response::text(200, metrics());
+                    response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+                    return response;
+                  });
+                });
 }
 
 base::Result<access::Account> make_first_account(access::Accounts& accounts, os::Random& random,

@@ -24,8 +24,8 @@ class Gate {
   using Handler = std::function<void(http::Request, access::Scope, http::Responder)>;
   // 401 without a valid session, 403 without the right, 403 for a change by cookie without
   // X-Lander; else the handler, on the I/O thread.
-  void route(std::string method, std::string pattern, access::Right right, std::size_t max_body,
-             Handler handler);
+  void route(const std::string& method, std::string pattern, access::Right right,
+             std::size_t max_body, Handler handler);
 
   // Login, logout, me, accounts. `server_role` "site" or "hub". `persist` stores an account (or
   // with an empty role-less body removes it); it runs on `worker`.
@@ -52,7 +52,7 @@ class Gate {
     bool by_cookie = false;
   };
   base::Result<Caller> caller(const http::Request& request);
-  void log_in(http::Request request, http::Responder responder);
+  void log_in(const http::Request& request, http::Responder responder);
   void post_or_refuse(http::Responder responder, std::function<http::Response()> work);
 
   http::Server& server_;

@@ -297,6 +297,24 @@ base::Result<std::string> text_or(const Json& object, const char* key, std::stri
   return text(object, key);
 }
 
+http::Response problem(const base::Error& error) { return http::Response::problem(error); }
+
+http::Response busy(std::string_view whose) {
+  return problem(base::Error(base::Code::kUnavailable,
+                             std::string(whose) + " is busy: try again in a second"));
+}
+
+std::string gauge(std::string_view name, std::string_view help, double value) {
+  const std::string named(name);
+  return "# HELP " + named + " " + std::string(help) + "\n# TYPE " + named + " gauge\n" + named +
+         " " + Json(value).dump() + "\n";
+}
+
+std::string parameter(const http::Request& request, const char* name) {
+  const auto at = request.query.find(name);
+  return at == request.query.end() ? std::string() : at->second;
+}
+
 base::Result<Range> range(const http::Request& request, base::TimeUs now,
                           base::DurationUs default_last) {
   auto get = [&](const char* name) -> const std::string* {

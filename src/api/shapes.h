@@ -43,6 +43,11 @@ Json points(const std::vector<std::pair<base::TimeUs, sensing::Summary>>& bucket
 // Bytes from outside that are not UTF-8 are replaced: nothing that is sent may throw.
 std::string dump(const Json& body);
 http::Response reply(int status, const Json& body);
+http::Response problem(const base::Error& error);
+// 503: a bounded queue of `whose` is full.
+http::Response busy(std::string_view whose);
+// One gauge as Prometheus text.
+std::string gauge(std::string_view name, std::string_view help, double value);
 // A refused file: 422 with the whole text, and line by line for the console's editor.
 http::Response mistakes(const base::Error& error);
 
@@ -52,6 +57,7 @@ base::Result<Json> parse_object(base::ByteView body);
 base::Result<std::string> text(const Json& object, const char* key);
 base::Result<std::string> text_or(const Json& object, const char* key, std::string fallback);
 
+std::string parameter(const http::Request& request, const char* name);  // empty: not given
 struct Range {
   base::TimeUs from = 0, to = 0;
 };

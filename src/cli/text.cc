@@ -110,7 +110,7 @@ std::string Table::text(bool colour) const {
   return out;
 }
 
-void Facts::add(std::string key, std::string value, Paint paint) {
+void Facts::add(std::string key, std::string_view value, Paint paint) {
   if (!value.empty()) rows_.emplace_back(std::move(key), Cell(clean(value), paint));
 }
 

@@ -44,7 +44,7 @@ class Table {
 // "key   value" lines, keys aligned and dim; a key without value is left out.
 class Facts {
  public:
-  void add(std::string key, std::string value, Paint paint = Paint::kPlain);
+  void add(std::string key, std::string_view value, Paint paint = Paint::kPlain);
   std::string text(bool colour) const;
 
  private:

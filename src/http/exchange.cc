@@ -21,7 +21,7 @@ class QueuedEvents : public EventStream {
 
 }  // namespace
 
-bool EventQueue::push(std::string text) {
+bool EventQueue::push(std::string_view text) {
   std::lock_guard lock(mutex_);
   if (closed_) return false;
   unsent_ += text.size();

@@ -24,8 +24,8 @@ class EventQueue : public std::enable_shared_from_this<EventQueue> {
       : reactor_(std::move(reactor)), connection_(std::move(connection)) {}
 
   // Producer.
-  bool push(std::string text);  // false: closed, or now too far behind and therefore closed
-  void finish();                // nothing more comes: the connection ends after what waits
+  bool push(std::string_view text);  // false: closed, or now too far behind and therefore closed
+  void finish();                     // nothing more comes: the connection ends after what waits
 
   // Connection.
   std::string take();

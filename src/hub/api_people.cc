@@ -255,7 +255,7 @@ void serve_people(Server& server, api::Gate& gate) {
 
   // The core says whose site it is, the reader reads the lake.
   gate.route("GET", "/api/v1/sites/{site}/series", Right::kLook, 0,
-             [&server](Request request, Scope scope, http::Responder responder) {
+             [&server](Request request, const Scope& scope, http::Responder responder) {
                auto shared = std::make_shared<http::Responder>(std::move(responder));
                server.on_core_then(shared, [&server, shared, request = std::move(request),
                                             scope](Core& core) {
@@ -274,13 +274,13 @@ void serve_people(Server& server, api::Gate& gate) {
                });
              });
   gate.route("POST", "/api/v1/sql", Right::kQuerySql, kMaxSql,
-             [&server](Request request, Scope scope, http::Responder responder) {
+             [&server](Request request, const Scope& scope, http::Responder responder) {
                server.on_sql(std::move(responder), [&server, request = std::move(request), scope] {
                  return sql(server, scope, request);
                });
              });
   gate.route("GET", "/api/v1/events", Right::kLook, 0,
-             [&server](Request, Scope scope, http::Responder responder) {
+             [&server](const Request&, const Scope& scope, http::Responder responder) {
                if (!server.live().add(scope.tenant, scope.user, responder.stream()))
                  return;  // dropped: the reader tries again
              });

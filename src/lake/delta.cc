@@ -151,7 +151,7 @@ base::Status start(os::Files& files, Session& session, const std::string& table_
   if (version < 0 || version > until || parsed.contains("parts")) return {};
   const bool files_kept = snapshot.files_kept;
   const std::string path = checkpoint_path(table_folder, version);
-  const base::Status read = read_checkpoint(session, path, version, snapshot);
+  base::Status read = read_checkpoint(session, path, version, snapshot);
   if (read.ok()) return {};
   if (!files.exists(log_path(table_folder, 0))) return read;
   os::log_warn("lake", "checkpoint is not readable, replaying the log",
@@ -295,7 +295,7 @@ base::Result<bool> commit(os::Files& files, Session& session, const std::string&
   constexpr int kMostRivals = 1000;  // commits of others between two of our attempts
   for (int attempt = 0; attempt < kMostRivals; ++attempt) {
     if (has_txn(state, commit)) return false;
-    const base::Status created =
+    base::Status created =
         files.create_durably(log_path(table_folder, state.version + 1), base::as_bytes(text));
     if (created.ok()) {
       ++state.version;
@@ -335,7 +335,7 @@ base::Status write_checkpoint(os::Files& files, Session& session, const std::str
                          ", format='newline_delimited', columns=" + kCheckpointColumns + ")) TO " +
                          sql_literal(to) + " (FORMAT parquet)"));
   LANDER_ASSIGN(const base::Bytes bytes, files.read(to, kMaxLogFile));
-  const base::Status created =
+  base::Status created =
       files.create_durably(checkpoint_path(table_folder, snapshot.version), bytes);
   if (!created.ok() && created.error().code() != Code::kExists) return created;
   const json pointer = {{"version", snapshot.version},

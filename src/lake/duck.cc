@@ -267,7 +267,7 @@ base::Status Session::run_with(const std::string& sql, std::span<const Column> c
   std::string whole = sql;
   LANDER_CHECK(whole.find(kRows) != std::string::npos);
   whole.replace(whole.find(kRows), kRows.size(), feed_->name + "()");
-  const base::Status status = run(whole);
+  base::Status status = run(whole);
   feed_->source = nullptr;
   if (feed_->error) return *feed_->error;
   return status;

@@ -180,7 +180,7 @@ base::Status DeltaLake::load_table(const std::string& tenant, Table table, Snaps
   LANDER_TRY(advance(files_, *writer_, folder, kNewest, state));
   if (state.version >= 0) return {};
   const std::string id = random_.uuid7(clock_.wall_us());
-  const base::Status created = create_table(files_, folder, table, id, now_ms());
+  base::Status created = create_table(files_, folder, table, id, now_ms());
   if (!created.ok() && created.error().code() != base::Code::kExists) return created;
   return advance(files_, *writer_, folder, kNewest, state);
 }

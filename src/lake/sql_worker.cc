@@ -344,7 +344,7 @@ base::Result<std::string> answer(duckdb_connection connection, const Request& re
   if (const char* message = duckdb_result_error(&result))
     failed = Error(code_of(duckdb_result_error_type(&result)), message);
   duckdb_destroy_result(&result);
-  LANDER_TRY(failed);
+  if (!failed.ok()) return failed.error();
   const base::DurationUs spent = os::system_clock().monotonic_us() - began;
   return out + "],\"truncated\":" + (truncated ? "true" : "false") +
          ",\"ms\":" + std::to_string(spent / base::kMillisecond) + "}";

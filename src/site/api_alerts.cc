@@ -8,8 +8,7 @@ namespace lander::site {
 namespace {
 
 using api::Json;
-
-http::Response problem(const base::Error& error) { return http::Response::problem(error); }
+using api::problem;
 
 http::Response list(Core& core, const http::Request& request) {
   const auto limit = api::count(request, "limit", 200, 1000);

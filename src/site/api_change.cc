@@ -9,11 +9,10 @@ namespace lander::site {
 namespace {
 
 using api::Json;
+using api::problem;
 
 constexpr std::size_t kMaxYaml = 1 << 20;
 constexpr base::DurationUs kDefaultTraining = 14 * base::kDay;
-
-http::Response problem(const base::Error& error) { return http::Response::problem(error); }
 
 Json site(Server& server, Core& core) {
   const auto now = core.context().now();
@@ -186,14 +185,11 @@ base::Result<Json> audit(Server& server, const std::map<std::string, Uplink::Sen
 }
 
 http::Response apply(Core& core, const http::Request& request, const std::string& author) {
-  auto parameter = [&](const char* name) {
-    const auto at = request.query.find(name);
-    return at == request.query.end() ? std::string() : at->second;
-  };
-  const std::string file =
-      parameter("file").empty() ? "desired.yaml" : parameter("file").substr(0, 200);
-  auto applied =
-      core.apply_yaml(base::as_text(request.body), file, author, parameter("dry_run") == "1");
+  const std::string file = api::parameter(request, "file").empty()
+                               ? "desired.yaml"
+                               : api::parameter(request, "file").substr(0, 200);
+  auto applied = core.apply_yaml(base::as_text(request.body), file, author,
+                                 api::parameter(request, "dry_run") == "1");
   if (!applied.ok()) {
     return applied.error().code() == base::Code::kInvalid ? api::mistakes(applied.error())
                                                           : problem(applied.error());
@@ -338,8 +334,7 @@ void serve_api(Server& server, api::Gate& gate) {
 std::string Server::metrics() const {
   std::string out;
   auto gauge = [&](const char* name, const char* help, double value) {
-    out += std::string("# HELP ") + name + " " + help + "\n# TYPE " + name + " gauge\n" + name +
-           " " + Json(value).dump() + "\n";
+    out += api::gauge(name, help, value);
   };
   const auto store = store_->stats();
   const auto intake = intake_.stats();

@@ -10,16 +10,11 @@ namespace lander::site {
 namespace {
 
 using api::Json;
+using api::parameter;
+using api::problem;
 
 constexpr std::size_t kMaxSamples = 100'000;
 constexpr std::size_t kMaxPoints = 5'000;
-
-http::Response problem(const base::Error& error) { return http::Response::problem(error); }
-
-std::string parameter(const http::Request& request, const char* name) {
-  const auto at = request.query.find(name);
-  return at == request.query.end() ? "" : at->second;
-}
 
 Json with_latest(const store::Store& store, sensing::SeriesKey key,
                  const sensing::Datastream& datastream) {

@@ -331,25 +331,16 @@ void Server::publish_latest(const std::vector<sensing::Observation>& observation
   publish("observations", api::dump(list));
 }
 
-namespace {
-
-http::Response busy() {
-  return http::Response::problem(
-      base::Error(base::Code::kUnavailable, "the site is busy: try again in a second"));
-}
-
-}  // namespace
-
 void Server::on_core(http::Responder responder, std::function<http::Response(Core&)> work) {
   auto shared = std::make_shared<http::Responder>(std::move(responder));
   if (!core_worker_->post([this, shared, work = std::move(work)] { shared->reply(work(*core_)); }))
-    shared->reply(busy());
+    shared->reply(api::busy("the site"));
 }
 
 void Server::on_reader(http::Responder responder, std::function<http::Response()> work) {
   auto shared = std::make_shared<http::Responder>(std::move(responder));
   if (!reader_.post([shared, work = std::move(work)] { shared->reply(work()); }))
-    shared->reply(busy());
+    shared->reply(api::busy("the site"));
 }
 
 void Server::then_read(http::Responder responder,
@@ -358,9 +349,9 @@ void Server::then_read(http::Responder responder,
   const bool posted = core_worker_->post([this, shared, work = std::move(work)] {
     auto read = work(*core_);
     if (!reader_.post([shared, read = std::move(read)] { shared->reply(read()); }))
-      shared->reply(busy());
+      shared->reply(api::busy("the site"));
   });
-  if (!posted) shared->reply(busy());
+  if (!posted) shared->reply(api::busy("the site"));
 }
 
 base::Result<std::string> Server::train(learn::Frames frames, learn::Request request) {
