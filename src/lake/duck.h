@@ -14,8 +14,8 @@
 #include "lake/tables.h"
 
 // The names are DuckDB's own.
-struct _duckdb_connection;  // NOLINT(bugprone-reserved-identifier)
-struct _duckdb_database;    // NOLINT(bugprone-reserved-identifier)
+struct _duckdb_connection;
+struct _duckdb_database;
 
 namespace lander::lake {
 

@@ -44,7 +44,7 @@ http::Response change(Core& core, const http::Request& request, const std::strin
 }  // namespace
 
 void serve_alerts(Server& server, api::Gate& gate) {
-  auto listed = [&server](http::Request request, access::Scope, http::Responder responder) {
+  auto listed = [&server](http::Request request, const access::Scope&, http::Responder responder) {
     if (auto ours = is_this_site(server, request); !ours.ok())
       return responder.reply(problem(ours.error()));
     server.on_core(std::move(responder),
@@ -53,21 +53,21 @@ void serve_alerts(Server& server, api::Gate& gate) {
   gate.route("GET", "/api/v1/alerts", access::Right::kLook, 0, listed);
   gate.route("GET", "/api/v1/sites/{site}/alerts", access::Right::kLook, 0, listed);
   gate.route("GET", "/api/v1/sites/{site}/alerts/{id}", access::Right::kLook, 0,
-             [&server](http::Request request, access::Scope, http::Responder responder) {
+             [&server](http::Request request, const access::Scope&, http::Responder responder) {
                if (auto ours = is_this_site(server, request); !ours.ok())
                  return responder.reply(problem(ours.error()));
                server.on_core(std::move(responder),
                               [id = request.params["id"]](Core& core) { return detail(core, id); });
              });
-  gate.route("POST", "/api/v1/sites/{site}/alerts/{id}/events", access::Right::kHandleAlerts, 4096,
-             [&server](http::Request request, access::Scope scope, http::Responder responder) {
-               if (auto ours = is_this_site(server, request); !ours.ok())
-                 return responder.reply(problem(ours.error()));
-               server.on_core(
-                   std::move(responder),
-                   [request = std::move(request), actor = "user:" + scope.user + "@site"](
-                       Core& core) { return change(core, request, actor); });
-             });
+  gate.route(
+      "POST", "/api/v1/sites/{site}/alerts/{id}/events", access::Right::kHandleAlerts, 4096,
+      [&server](http::Request request, const access::Scope& scope, http::Responder responder) {
+        if (auto ours = is_this_site(server, request); !ours.ok())
+          return responder.reply(problem(ours.error()));
+        server.on_core(std::move(responder),
+                       [request = std::move(request), actor = "user:" + scope.user + "@site"](
+                           Core& core) { return change(core, request, actor); });
+      });
 }
 
 }  // namespace lander::site

@@ -205,7 +205,8 @@ void serve_changes(Server& server, api::Gate& gate) {
                      auto work) {
     gate.route(
         method, pattern, right, max_body,
-        [&server, work](http::Request request, access::Scope scope, http::Responder responder) {
+        [&server, work](http::Request request, const access::Scope& scope,
+                        http::Responder responder) {
           if (auto ours = is_this_site(server, request); !ours.ok())
             return responder.reply(problem(ours.error()));
           server.on_core(
@@ -257,25 +258,26 @@ void serve_changes(Server& server, api::Gate& gate) {
           });
 
   // Training and its readiness read much: the core says what is healthy, the reader reads.
-  gate.route("POST", "/api/v1/sites/{site}/train", Right::kOperate, 4096,
-             [&server](Request request, access::Scope scope, http::Responder responder) {
-               if (auto ours = is_this_site(server, request); !ours.ok())
-                 return responder.reply(problem(ours.error()));
-               auto wanted = parse_training(request, server.store().utc_now().time);
-               if (!wanted.ok()) return responder.reply(problem(wanted.error()));
-               server.then_read(std::move(responder), [wanted = *wanted, &server,
-                                                       by = "user:" + scope.user](Core& core) {
-                 const auto known = core.models().find(wanted.asset);
-                 return [&server, wanted, by,
-                         faulty = core.models().faulty(wanted.asset, core.context().now()),
-                         parent = known ? known->active : std::string()] {
-                   return train(server, wanted, faulty, parent, by);
-                 };
-               });
-             });
+  gate.route(
+      "POST", "/api/v1/sites/{site}/train", Right::kOperate, 4096,
+      [&server](const Request& request, const access::Scope& scope, http::Responder responder) {
+        if (auto ours = is_this_site(server, request); !ours.ok())
+          return responder.reply(problem(ours.error()));
+        auto wanted = parse_training(request, server.store().utc_now().time);
+        if (!wanted.ok()) return responder.reply(problem(wanted.error()));
+        server.then_read(std::move(responder), [wanted = *wanted, &server,
+                                                by = "user:" + scope.user](Core& core) {
+          const auto known = core.models().find(wanted.asset);
+          return [&server, wanted, by,
+                  faulty = core.models().faulty(wanted.asset, core.context().now()),
+                  parent = known ? known->active : std::string()] {
+            return train(server, wanted, faulty, parent, by);
+          };
+        });
+      });
   gate.route(
       "GET", "/api/v1/sites/{site}/readiness", Right::kLook, 0,
-      [&server](Request request, access::Scope, http::Responder responder) {
+      [&server](Request request, const access::Scope&, http::Responder responder) {
         if (auto ours = is_this_site(server, request); !ours.ok())
           return responder.reply(problem(ours.error()));
         auto range = api::range(request, server.store().utc_now().time, kDefaultTraining);
@@ -294,7 +296,7 @@ void serve_changes(Server& server, api::Gate& gate) {
         });
       });
   gate.route("GET", "/api/v1/sites/{site}/jobs/{job}", Right::kLook, 0,
-             [&server](Request request, access::Scope, http::Responder responder) {
+             [&server](Request request, const access::Scope&, http::Responder responder) {
                if (auto ours = is_this_site(server, request); !ours.ok())
                  return responder.reply(problem(ours.error()));
                const auto job = server.job(request.params["job"]);
@@ -306,14 +308,14 @@ void serve_changes(Server& server, api::Gate& gate) {
                                                 {"model", job->model}}));
              });
   gate.route("GET", "/api/v1/sites/{site}/link", Right::kLook, 0,
-             [&server](Request request, access::Scope, http::Responder responder) {
+             [&server](const Request& request, const access::Scope&, http::Responder responder) {
                if (auto ours = is_this_site(server, request); !ours.ok())
                  return responder.reply(problem(ours.error()));
                server.on_reader(std::move(responder),
                                 [&server] { return api::reply(200, link(server)); });
              });
   gate.route("GET", "/api/v1/sites/{site}/link/audit", Right::kLook, 0,
-             [&server](Request request, access::Scope, http::Responder responder) {
+             [&server](const Request& request, const access::Scope&, http::Responder responder) {
                if (auto ours = is_this_site(server, request); !ours.ok())
                  return responder.reply(problem(ours.error()));
                server.then_read(std::move(responder), [&server](Core& core) {

@@ -140,25 +140,25 @@ base::Status is_this_site(const Server& server, const http::Request& request) {
 
 void serve_reads(Server& server, api::Gate& gate) {
   auto read = [&](const char* pattern, auto make) {
-    gate.route("GET", pattern, access::Right::kLook, 0,
-               [&server, make](http::Request request, access::Scope, http::Responder responder) {
-                 if (auto ours = is_this_site(server, request); !ours.ok())
-                   return responder.reply(problem(ours.error()));
-                 server.on_reader(
-                     std::move(responder),
-                     [&server, make, request = std::move(request)]() -> http::Response {
-                       base::Result<Json> body = make(server, request);
-                       return body.ok() ? api::reply(200, *body) : problem(body.error());
-                     });
-               });
+    gate.route(
+        "GET", pattern, access::Right::kLook, 0,
+        [&server, make](http::Request request, const access::Scope&, http::Responder responder) {
+          if (auto ours = is_this_site(server, request); !ours.ok())
+            return responder.reply(problem(ours.error()));
+          server.on_reader(std::move(responder),
+                           [&server, make, request = std::move(request)]() -> http::Response {
+                             base::Result<Json> body = make(server, request);
+                             return body.ok() ? api::reply(200, *body) : problem(body.error());
+                           });
+        });
   };
-  gate.route("GET", "/api/v1/sites/{site}/datastreams", access::Right::kLook, 0,
-             [&server](http::Request request, access::Scope, http::Responder responder) {
-               if (auto ours = is_this_site(server, request); !ours.ok())
-                 return responder.reply(problem(ours.error()));
-               server.on_reader(std::move(responder),
-                                [&server] { return datastreams(server.store()); });
-             });
+  gate.route(
+      "GET", "/api/v1/sites/{site}/datastreams", access::Right::kLook, 0,
+      [&server](const http::Request& request, const access::Scope&, http::Responder responder) {
+        if (auto ours = is_this_site(server, request); !ours.ok())
+          return responder.reply(problem(ours.error()));
+        server.on_reader(std::move(responder), [&server] { return datastreams(server.store()); });
+      });
   read("/api/v1/sites/{site}/observations", [](Server& s, const http::Request& request) {
     return observations(s.store(), request, s.store().utc_now().time);
   });
@@ -169,11 +169,12 @@ void serve_reads(Server& server, api::Gate& gate) {
        [](Server& s, const http::Request&) -> base::Result<Json> {
          return candidates(s.drivers(), s.store());
        });
-  gate.route("GET", "/api/v1/events", access::Right::kLook, 0,
-             [&server](http::Request, access::Scope scope, http::Responder responder) {
-               if (!server.live().add("", scope.user, responder.stream()))
-                 return;  // dropped: the reader tries again
-             });
+  gate.route(
+      "GET", "/api/v1/events", access::Right::kLook, 0,
+      [&server](const http::Request&, const access::Scope& scope, http::Responder responder) {
+        if (!server.live().add("", scope.user, responder.stream()))
+          return;  // dropped: the reader tries again
+      });
 }
 
 }  // namespace lander::site

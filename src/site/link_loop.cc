@@ -87,7 +87,7 @@ std::shared_ptr<carrier::Carrier> Server::join() {
     run_on_core([&](Core& core) {
       if (!core.enrolled()) joined = core.enrol(std::move(**identity));
     });
-    LANDER_TRY(joined);
+    if (!joined.ok()) return joined.error();
     {
       const std::lock_guard lock(state_mutex_);
       name_ = https.site;

@@ -354,7 +354,7 @@ void Server::then_read(http::Responder responder,
   if (!posted) shared->reply(api::busy("the site"));
 }
 
-base::Result<std::string> Server::train(learn::Frames frames, learn::Request request) {
+base::Result<std::string> Server::train(learn::Frames frames, const learn::Request& request) {
   const std::string id = os::system_random().uuid7(clock_.wall_us());
   {
     const std::lock_guard lock(state_mutex_);

@@ -85,7 +85,7 @@ class Server : public Shell {
     double progress = 0;
   };
   // Trains on the trainer's thread; the model becomes the asset's shadow.
-  base::Result<std::string> train(learn::Frames frames, learn::Request request);
+  base::Result<std::string> train(learn::Frames frames, const learn::Request& request);
   std::optional<Job> job(const std::string& id) const;
 
  private:

@@ -228,7 +228,7 @@ sensing::Policy read_policy(Yaml at) {
 
 class Reader {
  public:
-  Reader(Yaml root, const Desired& base) : root_(root), base_(base), out_(base) {}
+  Reader(Yaml root, const Desired& base) : root_(std::move(root)), base_(base), out_(base) {}
 
   base::Result<Desired> read() {
     root_.optional("site").text();
