@@ -50,8 +50,7 @@ base::Result<std::unique_ptr<Core>> Core::open(Context context, Keys keys) {
 
 base::Status Core::load_site(const Record& record) {
   base::CborReader in(record.body);
-  LANDER_ASSIGN(const std::uint64_t fields, in.array());
-  if (fields != 5) return base::Error(base::Code::kCorrupt, "expected 5 fields");
+  LANDER_TRY(in.array_of(5, "a site"));
   auto site = std::make_unique<Site>();
   site->key = {record.tenant, record.site};
   LANDER_ASSIGN(site->key_id, in.text());
@@ -76,7 +75,7 @@ base::Status Core::load() {
   }));
   LANDER_TRY(state.load(kTrustRecord, [&](const Record& r) -> base::Status {
     base::CborReader in(r.body);
-    LANDER_TRY(in.array());
+    LANDER_TRY(in.array_of(2, "a tenant's trust"));
     LANDER_ASSIGN(const auto root, in.bytes());
     LANDER_ASSIGN(const auto document, in.bytes());
     Tenant& tenant = tenants_[r.tenant];
@@ -87,7 +86,7 @@ base::Status Core::load() {
   }));
   LANDER_TRY(state.load(kTokenRecord, [&](const Record& r) -> base::Status {
     base::CborReader in(r.body);
-    LANDER_TRY(in.array());
+    LANDER_TRY(in.array_of(3, "a token"));
     trust::TokenRecord token{r.tenant, r.site, "", 0, 0};
     LANDER_ASSIGN(token.secret_sha256, in.text());
     LANDER_ASSIGN(token.expires, in.integer());

@@ -154,7 +154,7 @@ base::Status Core::effect(Site& site, const link::Item& item, Effects& effects) 
     effects.datastreams.push_back(std::move(datastream));
   } else if (item.type == "model") {
     base::CborReader in(item.body);
-    LANDER_TRY(in.array());
+    LANDER_TRY(in.array_of(4, "models"));
     LANDER_ASSIGN(const auto asset, in.text());
     Site trial;
     LANDER_TRY(read_models(trial, item.body));
@@ -224,8 +224,7 @@ base::Status Core::take_reported(Site& site, const link::Item& item, Effects& ef
 
 base::Status Core::read_models(Site& site, base::ByteView body) {
   base::CborReader in(body);
-  LANDER_ASSIGN(const std::uint64_t fields, in.array());
-  if (fields != 4) return base::Error(base::Code::kCorrupt, "models: expected 4 fields");
+  LANDER_TRY(in.array_of(4, "models"));
   LANDER_ASSIGN(const auto asset, in.text());
   Site::Models models;
   for (auto [model, digest] : {std::pair(&models.active, &models.active_digest),
