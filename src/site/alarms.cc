@@ -179,18 +179,27 @@ base::Result<alert::Alert> Alarms::command(const alert::Event& event) {
     return base::Error(base::Code::kNotFound, "no alert \"" + event.alert + "\" at this site");
   }
   LANDER_TRY(alert::validate(event));  // before anything is written
+  std::vector<alert::Event> events = book_.events(event.alert);
+  if (events.size() >= alert::kMaxEventsPerAlert)
+    return base::Error(base::Code::kExhausted, "this alert has too many events already");
   const base::Bytes body = alert::encode(event);
   store::Batch batch;
   batch.records.push_back({std::string(kAlertEventRecord), key_of(event), body});
   batch.items.push_back({link::kLaneAlert, "alert-event", body});
   LANDER_TRY(context_.store.commit(batch));
   accepted(event);
-  return *book_.find(event.alert);
+  // Folded here: an alert that is over with this event may have left the book already.
+  events.push_back(event);
+  return alert::fold(std::move(events));
 }
 
 base::Result<store::Record> Alarms::from_hub(const alert::Event& event) const {
   if (event.kind == alert::EventKind::kRaise || event.kind == alert::EventKind::kClear) {
     return base::Error(base::Code::kDenied, "only the site itself raises and clears its alarms");
+  }
+  if (!event.actor.ends_with("@hub")) {
+    return base::Error(base::Code::kDenied,
+                       "the hub does not speak for \"" + event.actor + "\" of the site");
   }
   return store::Record{std::string(kAlertEventRecord), key_of(event), alert::encode(event)};
 }
@@ -216,6 +225,11 @@ void Alarms::end_all(const std::string& pipeline, const std::string& why) {
 
 void Alarms::started(const std::string& pipeline) {
   runs_[pipeline] = Run{context_.clock.monotonic_us(), 0, {}, false};
+}
+
+void Alarms::rebound(const std::string& pipeline) {
+  Run& run = runs_[pipeline];
+  run = Run{context_.clock.monotonic_us(), run.raised, {}, false};
 }
 
 std::uint64_t Alarms::raised_since_start(const std::string& pipeline) const {

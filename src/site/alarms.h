@@ -32,6 +32,7 @@ class Alarms {
   // more end.
   void end_all(const std::string& pipeline, const std::string& why);
   void started(const std::string& pipeline);
+  void rebound(const std::string& pipeline);  // the same, but what it raised counts on
   void tick(base::TimeUs now);
 
   const alert::Book& book() const { return book_; }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <set>
 
 #include "crypto/crypto.h"
 #include "os/log.h"
@@ -16,6 +17,8 @@ std::string piece_key(const std::string& digest, std::uint64_t offset) {
   return digest + text;
 }
 
+constexpr base::DurationUs kWriteAgain = 10 * base::kSecond;
+
 std::string short_digest(const std::string& digest) { return "sha256:" + digest.substr(0, 12); }
 
 bool sha256_name(const std::string& text) {
@@ -29,10 +32,15 @@ base::Status Apps::load(std::optional<trust::Document> trust) {
   LANDER_TRY(context_.files.make_folders(context_.folder + "/packages", 0700));
   LANDER_ASSIGN(const auto pieces, context_.store.records(kBlobRecord));
   for (const auto& record : pieces) {
-    auto piece = link::decode_blob(record.body);
-    if (!piece.ok()) return piece.error().context("blob piece " + record.key);
+    const auto piece = link::decode_blob(record.body);
+    if (!piece.ok()) {  // it comes again
+      os::log_error("app", "a piece of a package is left out",
+                    {{"piece", record.key}, {"error", piece.error().message()}});
+      continue;
+    }
     Arriving& arriving = arriving_[piece->digest];
-    arriving.held = std::max(arriving.held, piece->offset + piece->bytes.size());
+    if (piece->offset != arriving.held) continue;
+    arriving.held += piece->bytes.size();
     arriving.total = piece->total;
   }
   LANDER_ASSIGN(const auto records, context_.store.records(kAppRecord));
@@ -48,7 +56,19 @@ base::Status Apps::load(std::optional<trust::Document> trust) {
 }
 
 void Apps::set_trust(trust::Document trust) {
-  if (trust.version > trust_version()) trust_ = std::move(trust);
+  if (trust.version <= trust_version()) return;
+  trust_ = std::move(trust);
+  for (auto& [name, app] : apps_) {
+    if (app.state.refused) event(app, {twin::AppEventKind::kWant, app.wanted.digest, "", 0});
+    const bool in_gate = app.state.state == twin::UpdateState::kGate;
+    if ((!in_gate && app.state.state != twin::UpdateState::kRunning) || app.state.running.empty())
+      continue;
+    const auto prepared = prepare(app, app.state.running);
+    if (prepared.ok() || prepared.error().code() != base::Code::kDenied) continue;
+    os::log_warn("app", "trusted no more", {{"app", name}, {"reason", prepared.error().message()}});
+    event(app, {in_gate ? twin::AppEventKind::kGateFailed : twin::AppEventKind::kStartFailed,
+                app.state.running, prepared.error().message(), 0});
+  }
 }
 
 void Apps::want(const std::vector<twin::AppAssignment>& assignments) {
@@ -62,17 +82,40 @@ void Apps::want(const std::vector<twin::AppAssignment>& assignments) {
     if (changed || restarted) event(app, {twin::AppEventKind::kWant, assignment.digest, "", 0});
   }
   for (auto& [name, app] : apps_) {
-    const bool wanted = std::any_of(assignments.begin(), assignments.end(),
-                                    [&](const auto& a) { return a.name == name; });
+    const bool wanted =
+        std::any_of(assignments.begin(), assignments.end(),
+                    [&assigned = name](const auto& a) { return a.name == assigned; });
     if (!wanted && !app.state.wanted.empty()) event(app, {twin::AppEventKind::kUnwant, "", "", 0});
   }
   std::erase_if(apps_, [&](const auto& entry) {
     return entry.second.state.state == twin::UpdateState::kIdle &&
            entry.second.state.running.empty();
   });
+  drop_unwanted();
 }
 
-void Apps::event(App& app, twin::AppEvent event) {
+void Apps::drop_unwanted() {
+  std::set<std::string> unwanted;
+  for (const auto& [digest, arriving] : arriving_) {
+    if (std::none_of(apps_.begin(), apps_.end(),
+                     [&](const auto& entry) { return entry.second.state.wanted == digest; }))
+      unwanted.insert(digest);
+  }
+  if (unwanted.empty()) return;
+  const auto records = context_.store.records(kBlobRecord);
+  store::Batch batch;
+  for (const auto& record : records.ok() ? *records : std::vector<store::Record>()) {
+    if (unwanted.contains(record.key.substr(0, record.key.find('/'))))
+      batch.records.push_back({record.kind, record.key, {}});
+  }
+  if (!records.ok() || (!batch.records.empty() && !context_.store.commit(batch).ok())) {
+    os::log_warn("app", "pieces of a package that nobody wants stay for now");
+    return;
+  }
+  for (const auto& digest : unwanted) arriving_.erase(digest);
+}
+
+void Apps::event(App& app, const twin::AppEvent& event) {
   const twin::AppStep next = twin::step(app.state, event, context_.now());
   app.state = next.state;
   store::Batch batch;
@@ -112,10 +155,8 @@ void Apps::fetch(App& app, const std::string& digest) {
   }
   if (context_.files.exists(path(digest)))
     return event(app, {twin::AppEventKind::kArrived, digest, "", 0});
-  const Arriving& arriving = arriving_.try_emplace(digest).first->second;
   // All pieces were here before a crash, and the file was not: nobody would send another.
-  if (arriving.total > 0 && arriving.held >= arriving.total)
-    complete(std::string(digest), arriving.total);
+  if (arriving_.try_emplace(digest).first->second.whole()) complete(digest);
 }
 
 void Apps::verify(App& app, const std::string& digest) {
@@ -133,6 +174,7 @@ base::Result<Apps::Prepared> Apps::prepare(const App& app, const std::string& di
   LANDER_ASSIGN(const base::Bytes bytes,
                 context_.files.read(path(digest), package::kMaxPackageBytes));
   if (package::digest(bytes) != digest) {
+    (void)context_.files.remove(path(digest)).ok();  // so that it is fetched anew when tried again
     return base::Error(base::Code::kCorrupt, "the package on disk is not " + short_digest(digest));
   }
   LANDER_ASSIGN(package::Package package, package::verify_and_open(bytes, *trust_));
@@ -162,7 +204,7 @@ base::Result<Apps::Prepared> Apps::prepare(const App& app, const std::string& di
     ports[binding.port] = port;
     out.series.push_back(key);
   }
-  LANDER_ASSIGN(auto pipeline, stream::Pipeline::make(spec, std::move(ports)));
+  LANDER_ASSIGN(auto pipeline, stream::Pipeline::make(spec, ports));
   out.pipeline = std::move(pipeline);
   out.manifest = std::move(package.manifest);
   return out;
@@ -197,6 +239,7 @@ void Apps::rebind() {
     app.binding_error = prepared.ok() ? "" : prepared.error().message();
     if (!prepared.ok()) continue;
     app.running_version = prepared->manifest.version;
+    alarms_.rebound(pipeline_id(app));  // the new one knows nothing of what the old one raised
     context_.shell.install_pipeline(pipeline_id(app), prepared->pipeline, prepared->series);
   }
 }
@@ -204,6 +247,11 @@ void Apps::rebind() {
 void Apps::tick() {
   for (auto& [name, app] : apps_) {
     if (app.state.state == twin::UpdateState::kGate) check_gate(app);
+    if (app.state.state != twin::UpdateState::kFetching) continue;
+    const auto at = arriving_.find(app.state.wanted);
+    if (at != arriving_.end() && at->second.whole() &&
+        context_.clock.monotonic_us() >= at->second.next_try)
+      complete(app.state.wanted);
   }
 }
 
@@ -242,6 +290,7 @@ std::vector<link::Want> Apps::wants() const {
   for (const auto& [name, app] : apps_) {
     if (app.state.state != twin::UpdateState::kFetching) continue;
     const auto at = arriving_.find(app.state.wanted);
+    if (at != arriving_.end() && at->second.whole()) continue;
     out.push_back({app.state.wanted, at == arriving_.end() ? 0 : at->second.held});
   }
   return out;
@@ -272,11 +321,20 @@ void Apps::accepted(const link::BlobPiece& piece) {
   arriving.held += piece.bytes.size();
   fetched_bytes_ += piece.bytes.size();
   arriving.total = piece.total;
-  if (arriving.held >= arriving.total) complete(piece.digest, piece.total);
+  if (arriving.whole()) complete(piece.digest);
 }
 
-void Apps::complete(const std::string& digest, std::uint64_t total) {
-  const base::Status assembled = assemble(digest, total);
+void Apps::complete(const std::string& whole) {
+  const std::string digest = whole;  // it may be a piece of what changes below
+  Arriving& arriving = arriving_[digest];
+  const base::Status assembled = assemble(digest, arriving.total);
+  if (!assembled.ok() && assembled.error().code() != base::Code::kCorrupt) {
+    // The disk's fault, not the package's: the pieces stay, and tick() tries again.
+    os::log_error("app", "a package could not be written, will try again",
+                  {{"digest", digest}, {"error", assembled.error().message()}});
+    arriving.next_try = context_.clock.monotonic_us() + kWriteAgain;
+    return;
+  }
   arriving_.erase(digest);
   for (auto& [name, app] : apps_) {
     if (app.state.state != twin::UpdateState::kFetching || app.state.wanted != digest) continue;
@@ -295,16 +353,17 @@ base::Status Apps::assemble(const std::string& digest, std::uint64_t total) {
   store::Batch cleanup;
   for (const auto& record : records) {
     if (!record.key.starts_with(digest + "/")) continue;
-    LANDER_ASSIGN(const link::BlobPiece piece, link::decode_blob(record.body));
-    whole.insert(whole.end(), piece.bytes.begin(), piece.bytes.end());
     cleanup.records.push_back({record.kind, record.key, {}});
+    const auto piece = link::decode_blob(record.body);
+    if (piece.ok() && piece->offset == whole.size())
+      whole.insert(whole.end(), piece->bytes.begin(), piece->bytes.end());
   }
   base::Status status;
   if (crypto::sha256_hex(whole) != digest) {
     status = base::Error(base::Code::kCorrupt, "what arrived is not " + short_digest(digest) +
                                                    ": a byte was changed on the way or at the hub");
   } else {
-    status = context_.files.write_durably(path(digest), whole, 0600);
+    LANDER_TRY(context_.files.write_durably(path(digest), whole, 0600));
   }
   // Only after the file is durable: a crash before this repeats the assembly.
   LANDER_TRY(context_.store.commit(cleanup));

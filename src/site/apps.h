@@ -23,7 +23,8 @@ class Apps {
   // Continues where the last run stopped.
   base::Status load(std::optional<trust::Document> trust);
 
-  // An older document than the one in force is not taken.
+  // An older document than the one in force is not taken. What was refused is tried again by it,
+  // and what runs but is trusted no more ends.
   void set_trust(trust::Document trust);
   std::uint64_t trust_version() const { return trust_ ? trust_->version : 0; }
   void want(const std::vector<twin::AppAssignment>& assignments);
@@ -49,8 +50,10 @@ class Apps {
   };
   struct Arriving {
     std::uint64_t held = 0, total = 0;
+    base::DurationUs next_try = 0;  // monotonic: when it is whole, but could not be written
+    bool whole() const { return total > 0 && held >= total; }
   };
-  void event(App& app, twin::AppEvent event);
+  void event(App& app, const twin::AppEvent& event);
   void act(App& app, twin::AppDo action, const std::string& digest);
   void fetch(App& app, const std::string& digest);
   void verify(App& app, const std::string& digest);
@@ -62,7 +65,8 @@ class Apps {
   };
   base::Result<Prepared> prepare(const App& app, const std::string& digest) const;
   void check_gate(App& app);
-  void complete(const std::string& digest, std::uint64_t total);
+  void drop_unwanted();                      // pieces that nobody waits for any more
+  void complete(const std::string& digest);  // what is whole becomes a file
   base::Status assemble(const std::string& digest, std::uint64_t total);
   std::string path(const std::string& digest) const {
     return context_.folder + "/packages/" + digest;

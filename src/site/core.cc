@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <nlohmann/json.hpp>
+
 #include "base/cbor.h"
 #include "os/log.h"
 
@@ -13,6 +15,7 @@ constexpr std::size_t kObservationBytes = 24;
 // A minute's summary is made when its late data had this long to arrive.
 constexpr base::DurationUs kSummaryDelay = 5 * base::kSecond;
 constexpr base::DurationUs kDeclareAgain = 10 * base::kSecond;
+constexpr std::size_t kMaxDesiredBytes = 512 << 10;  // it is told to the hub within one item
 constexpr std::size_t kSummaryMinutes = 60;  // a tick, so that a backlog is caught up in steps
 // Before this no clock of ours can be right: Lander did not exist.
 constexpr base::TimeUs kEarliestPlausible = 1'767'225'600 * base::kSecond;  // 2026-01-01
@@ -51,6 +54,7 @@ base::Status Core::load(std::optional<Identity> identity) {
   }
   std::optional<trust::Document> trust;
   if (identity) {
+    LANDER_TRY(meet(*identity));
     LANDER_ASSIGN(trust, trust::verify_document(identity->trust_document, identity->root, 0));
     LANDER_ASSIGN(const auto newer, context_.store.record(kTrustRecord, "document"));
     if (newer) {
@@ -70,12 +74,36 @@ base::Status Core::load(std::optional<Identity> identity) {
 
 base::Status Core::enrol(Identity identity) {
   LANDER_ASSIGN(auto document, trust::verify_document(identity.trust_document, identity.root, 0));
+  LANDER_TRY(meet(identity));
   context_.tenant = identity.tenant;
   context_.site = identity.site;
   apps_.set_trust(std::move(document));
   uplink_.emplace(context_, alarms_, apps_, std::move(identity));
   reported_.clear();  // tell the hub everything
+  declare_all();
   return uplink_->load();
+}
+
+base::Status Core::meet(const Identity& identity) {
+  const std::string hub = identity.keys.peer_signing.id();
+  LANDER_ASSIGN(const auto known, context_.store.record(kMarkRecord, "hub"));
+  if (known && base::as_text(*known) == hub) return {};
+  store::Batch batch;
+  const auto name = base::as_bytes(hub);
+  batch.records.push_back({std::string(kMarkRecord), "hub", {name.begin(), name.end()}});
+  if (known) {
+    // Its numbers begin at 1: it would wait for ever for those that the other hub has. A crash
+    // before the commit only repeats this.
+    LANDER_TRY(context_.store.renew_epoch());
+    for (const std::string_view kind : {kReceiverRecord, kToldRecord, kSentRecord, kTrustRecord}) {
+      LANDER_ASSIGN(const auto records, context_.store.records(kind));
+      for (const auto& record : records)
+        batch.records.push_back({std::string(kind), record.key, {}});
+    }
+    os::log_info("link", "another hub than before", {{"key", hub.substr(0, 16)}});
+  }
+  auto committed = context_.store.commit(batch);
+  return committed.ok() ? base::Status() : base::Status(committed.error());
 }
 
 base::Result<std::size_t> Core::commit(std::span<const sensing::Observation> observations) {
@@ -88,8 +116,14 @@ base::Result<std::size_t> Core::commit(std::span<const sensing::Observation> obs
     batch.observations.push_back(observation);
   }
   batch.raw_lane = link::kLaneBulk;
-  LANDER_TRY(context_.store.commit(batch));
-  return batch.observations.size();
+  const std::size_t count = batch.observations.size();
+  auto committed = context_.store.commit(batch);
+  if (committed.ok()) return count;
+  if (committed.error().code() != base::Code::kInvalid) return committed.error();
+  // One that the store can never take must not hold back the others for ever.
+  if (count > 1) return commit(observations.first(count / 2));
+  os::log_error("store", "an observation is refused", {{"error", committed.error().message()}});
+  return count;
 }
 
 void Core::signal(const std::string& pipeline, const stream::Signal& signal,
@@ -149,14 +183,18 @@ base::Result<Core::Applied> Core::apply_yaml(std::string_view yaml, const std::s
   wanted.origin = twin::Origin::kSite;
   wanted.author = author;
   wanted.created = context_.now();
-  LANDER_TRY(adopt(std::move(wanted)));
+  store::Batch batch;
+  batch.records.push_back({std::string(kDesiredRecord), "current", twin::encode(wanted)});
+  if (batch.records[0].body.size() > kMaxDesiredBytes) {
+    return base::Error(base::Code::kExhausted,
+                       file + " describes more than fits into one message to the hub (512 KiB)");
+  }
+  if (auto committed = context_.store.commit(batch); !committed.ok()) return committed.error();
+  adopt(std::move(wanted));
   return out;
 }
 
-base::Status Core::adopt(twin::Desired desired) {
-  store::Batch batch;
-  batch.records.push_back({std::string(kDesiredRecord), "current", twin::encode(desired)});
-  if (auto committed = context_.store.commit(batch); !committed.ok()) return committed.error();
+void Core::adopt(twin::Desired desired) {
   const twin::Desired before = std::move(desired_);
   desired_ = std::move(desired);
   os::log_info("twin", "new desired revision",
@@ -164,7 +202,6 @@ base::Status Core::adopt(twin::Desired desired) {
   declare_all();
   run(before);
   report_changes();
-  return {};
 }
 
 void Core::run(const twin::Desired& before) {
@@ -189,8 +226,13 @@ void Core::tick() {
   alarms_.tick(now);
   apps_.tick();
   if (!declare_errors_.empty() && context_.clock.monotonic_us() >= next_declare_) {
+    const std::size_t before = bound_.size();
     declare_all();
     context_.shell.run_sources(desired_.sources, bound_);
+    if (bound_.size() > before) {
+      models_.install_watches();
+      apps_.rebind();
+    }
   }
   if (uplink_) send_summaries(now);
   report_changes();
@@ -204,6 +246,8 @@ void Core::send_summaries(base::TimeUs now) {
     const base::TimeUs oldest = std::max(context_.store.stats().oldest, kEarliestPlausible);
     summaries_through_ = std::min(oldest / base::kMinute * base::kMinute, last);
   }
+  // The clock was ahead for a while: do not wait until it is again.
+  if (summaries_through_ > last + base::kHour) summaries_through_ = last;
   const base::TimeUs to = std::min<base::TimeUs>(
       last, summaries_through_ + static_cast<base::DurationUs>(kSummaryMinutes) * base::kMinute);
   if (to <= summaries_through_) return;
@@ -309,7 +353,9 @@ void Core::report_changes() {
     return;
   }
   reported_ = std::move(encoded);
-  context_.shell.publish("twin", "{\"site\":\"" + context_.site + "\"}");
+  using Json = nlohmann::json;  // a site's name is the host's, or anything
+  context_.shell.publish(
+      "twin", Json{{"site", context_.site}}.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
 base::Result<Uplink::Outgoing> Core::next_bundle(std::map<std::string, double> vitals) {
@@ -325,11 +371,8 @@ void Core::bundle_lost() {
 
 base::Status Core::take_bundle(base::ByteView sealed, base::DurationUs round_trip) {
   LANDER_CHECK(uplink_.has_value());
-  LANDER_ASSIGN(auto from_hub, uplink_->take(sealed, round_trip, desired_));
-  for (auto& document : from_hub.trust) {
-    apps_.set_trust(std::move(document));
-  }
-  if (from_hub.desired) return adopt(std::move(*from_hub.desired));
+  LANDER_ASSIGN(auto desired, uplink_->take(sealed, round_trip, desired_));
+  if (desired) adopt(std::move(*desired));
   return {};
 }
 

@@ -63,7 +63,9 @@ class Core {
  private:
   explicit Core(Context context);
   base::Status load(std::optional<Identity> identity);
-  base::Status adopt(twin::Desired desired);
+  void adopt(twin::Desired desired);  // it is durable
+  // Another hub than before: what the one before was told and has receipted is nothing to it.
+  base::Status meet(const Identity& identity);
   void run(const twin::Desired& before);
   base::Status declare(const sensing::Datastream& wanted);
   void declare_all();

@@ -44,8 +44,7 @@ base::Bytes encode_enrolled(const std::string& hub_url, const trust::Token& toke
   return out.take();
 }
 
-base::Result<Identity> assemble(os::Files& files, const Paths& paths) {
-  LANDER_ASSIGN(const base::Bytes stored, files.read(paths.enrolled, kMaxFile));
+base::Result<Identity> assemble(os::Files& files, const Paths& paths, base::ByteView stored) {
   base::CborReader in(stored);
   LANDER_TRY(in.array_of(6, "an identity"));
   Identity id;
@@ -78,7 +77,8 @@ base::Result<Identity> assemble(os::Files& files, const Paths& paths) {
 base::Result<std::optional<Identity>> load_identity(os::Files& files, const std::string& folder) {
   const Paths paths(folder);
   if (!files.exists(paths.enrolled)) return std::optional<Identity>();
-  auto identity = assemble(files, paths);
+  LANDER_ASSIGN(const base::Bytes stored, files.read(paths.enrolled, kMaxFile));
+  auto identity = assemble(files, paths, stored);
   if (!identity.ok()) return identity.error().context(paths.enrolled);
   return std::optional<Identity>(std::move(*identity));
 }
@@ -116,9 +116,11 @@ base::Result<Identity> enrol(os::Files& files, const std::string& folder,
   if (certificate.key_id != device.public_key().id()) {
     return base::Error(base::Code::kDenied, "the hub's certificate is for another key than ours");
   }
-  LANDER_TRY(files.write_durably(paths.enrolled, encode_enrolled(hub_url, token, reply), 0600));
-  auto identity = assemble(files, paths);
-  if (!identity.ok()) return identity.error().context(paths.enrolled);
+  // All of it is checked before it is kept: a site with half an identity would not start.
+  const base::Bytes enrolled = encode_enrolled(hub_url, token, reply);
+  auto identity = assemble(files, paths, enrolled);
+  if (!identity.ok()) return identity.error().context("the hub's reply");
+  LANDER_TRY(files.write_durably(paths.enrolled, enrolled, 0600));
   return identity;
 }
 

@@ -134,6 +134,14 @@ std::vector<std::pair<base::TimeUs, base::TimeUs>> Models::faulty(const std::str
   return out;
 }
 
+bool Models::may_leave(const model::Model& model) const {
+  return std::none_of(model.inputs.begin(), model.inputs.end(), [&](const auto& input) {
+    const auto keys = context_.store.keys(input.datastream);
+    const auto datastream = keys.empty() ? std::nullopt : context_.store.datastream(keys.back());
+    return !datastream || datastream->policy.uplink == sensing::Uplink::kNever;
+  });
+}
+
 base::Status Models::write(const Pointers& pointers, const model::Model* added) {
   store::Batch batch;
   if (added) {
@@ -145,13 +153,13 @@ base::Status Models::write(const Pointers& pointers, const model::Model* added) 
   base::CborWriter item;
   item.array(4).text(pointers.asset);
   for (const std::string& digest : {pointers.active, pointers.shadow, pointers.previous}) {
+    std::optional<model::Model> known;
     if (added && !digest.empty() && digest == model::digest(model::encode(*added))) {
-      item.bytes(model::encode(*added));
-    } else if (const auto known = model(digest)) {
-      item.bytes(model::encode(*known));
+      known = *added;
     } else {
-      item.bytes({});
+      known = model(digest);
     }
+    item.bytes(known && may_leave(*known) ? model::encode(*known) : base::Bytes());
   }
   batch.items.push_back({link::kLaneState, "model", item.take()});
   LANDER_TRY(context_.store.commit(batch));

@@ -51,6 +51,8 @@ class Models {
 
  private:
   base::Status write(const Pointers& pointers, const model::Model* added);
+  // A model holds means and ranges of its inputs: with one that never leaves it does not either.
+  bool may_leave(const model::Model& model) const;
   void install(const Pointers& pointers);
   void install_one(const std::string& id, const std::string& asset, const std::string& digest);
 

@@ -12,6 +12,9 @@ namespace {
 // fast.
 constexpr std::size_t kBundleBytes = 1 << 20;
 constexpr std::size_t kBundleItems = 2000;
+// A hub that tells a time outside of these has no clock, or means harm.
+constexpr base::TimeUs kEarliest = 1'767'225'600 * base::kSecond;  // 2026-01-01
+constexpr base::TimeUs kLatest = 4'102'444'800 * base::kSecond;    // 2100-01-01
 
 base::Bytes encode_sent(const Uplink::Sent& sent) {
   base::CborWriter out;
@@ -34,7 +37,8 @@ base::Result<Uplink::Sent> decode_sent(base::ByteView bytes) {
 // What one bundle changes: committed together with the journal of what was taken, then acted on.
 struct Uplink::Effects {
   store::Batch batch;
-  FromHub out;
+  std::optional<twin::Desired> desired;  // supersedes the one in force
+  std::vector<trust::Document> trust;    // each newer than the one before
   std::vector<alert::Event> events;
   std::vector<link::BlobPiece> pieces;
 };
@@ -120,16 +124,19 @@ base::Status Uplink::effect(const link::Item& item, const twin::Desired& in_forc
     effects.events.push_back(event);
   } else if (item.type == "desired") {
     LANDER_ASSIGN(auto desired, twin::decode_desired(item.body));
-    if (!twin::supersedes(desired, effects.out.desired ? *effects.out.desired : in_force))
-      return {};
+    if (!twin::supersedes(desired, effects.desired ? *effects.desired : in_force)) return {};
     // With the receipt in one commit: a crash after it finds the new revision in force.
     effects.batch.records.push_back({std::string(kDesiredRecord), "current", item.body});
-    effects.out.desired = std::move(desired);
+    effects.desired = std::move(desired);
   } else if (item.type == "trust") {
-    LANDER_ASSIGN(auto document,
-                  trust::verify_document(item.body, identity_.root, apps_.trust_version()));
+    // Newer than the one in force and than another of this bundle: whatever comes last counts.
+    std::uint64_t newest = apps_.trust_version();
+    for (const auto& other : effects.trust) newest = std::max(newest, other.version);
+    LANDER_ASSIGN(auto document, trust::verify_document(item.body, identity_.root, newest));
+    if (document.version == newest)
+      return base::Error(base::Code::kExists, "this trust document is in force already");
     effects.batch.records.push_back({std::string(kTrustRecord), "document", item.body});
-    effects.out.trust.push_back(std::move(document));
+    effects.trust.push_back(std::move(document));
   } else if (item.type == "blob") {
     LANDER_ASSIGN(link::BlobPiece piece, link::decode_blob(item.body));
     std::uint64_t before = 0;
@@ -146,14 +153,19 @@ base::Status Uplink::effect(const link::Item& item, const twin::Desired& in_forc
   return {};
 }
 
-base::Result<FromHub> Uplink::take(base::ByteView sealed, base::DurationUs round_trip,
-                                   const twin::Desired& in_force) {
+base::Result<std::optional<twin::Desired>> Uplink::take(base::ByteView sealed,
+                                                        base::DurationUs round_trip,
+                                                        const twin::Desired& in_force) {
   LANDER_ASSIGN(link::Bundle bundle,
                 link::open(sealed, identity_.keys, identity_.tenant, identity_.site, true));
-  if (bundle.sent_error != INT64_MAX) {
-    LANDER_TRY(context_.store.clock_reference(
-        bundle.sent + round_trip / 2, bundle.sent_error + round_trip / 2 + base::kMillisecond,
-        "hub"));
+  if (bundle.sent > kEarliest && bundle.sent < kLatest && bundle.sent_error < base::kDay) {
+    if (auto told = context_.store.clock_reference(
+            bundle.sent + round_trip / 2, bundle.sent_error + round_trip / 2 + base::kMillisecond,
+            "hub");
+        !told.ok()) {
+      // The receipts below may be what makes room on the disk.
+      os::log_warn("link", "the hub's time is not kept", {{"error", told.error().message()}});
+    }
   }
   for (const auto& held : bundle.receipts) receipt(held);
 
@@ -161,6 +173,7 @@ base::Result<FromHub> Uplink::take(base::ByteView sealed, base::DurationUs round
   bool took = false;
   link::Receiver journal = receiver_;
   for (const auto& item : bundle.items) {
+    if ((item.lane == link::kLaneBulk) != (item.type == "blob")) continue;
     if (item.lane != link::kLaneBulk) {
       if (!journal.take(bundle.epoch, item)) continue;
       took = true;
@@ -181,8 +194,10 @@ base::Result<FromHub> Uplink::take(base::ByteView sealed, base::DurationUs round
   }
   receiver_ = std::move(journal);
   for (const auto& event : effects.events) alarms_.accepted(event);
+  // Before the pieces: the last of them may complete a package of a signer who is new with it.
+  for (auto& document : effects.trust) apps_.set_trust(std::move(document));
   for (const auto& piece : effects.pieces) apps_.accepted(piece);
-  return std::move(effects.out);
+  return std::move(effects.desired);
 }
 
 void Uplink::receipt(const link::Receipt& receipt) {

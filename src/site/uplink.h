@@ -14,12 +14,6 @@
 
 namespace lander::site {
 
-// What the hub sent that the rest of the core must act on, already durable.
-struct FromHub {
-  std::optional<twin::Desired> desired;  // supersedes the one in force
-  std::vector<trust::Document> trust;
-};
-
 // Core's thread only.
 class Uplink {
  public:
@@ -38,9 +32,11 @@ class Uplink {
   void lost();               // the carrier does not know that the last bundle arrived
 
   // Opens, checks, makes durable, acts. An item that does not decode is receipted and logged:
-  // sending it again would not mend it.
-  base::Result<FromHub> take(base::ByteView sealed, base::DurationUs round_trip,
-                             const twin::Desired& in_force);
+  // sending it again would not mend it. Returns a desired state that supersedes the one in force,
+  // already durable, for the core to act on.
+  base::Result<std::optional<twin::Desired>> take(base::ByteView sealed,
+                                                  base::DurationUs round_trip,
+                                                  const twin::Desired& in_force);
 
   struct Sent {
     std::uint64_t raw = 0, summaries = 0;

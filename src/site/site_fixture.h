@@ -1,0 +1,245 @@
+// What the site's tests share: a core on a real store in a temporary folder, a shell that
+// remembers, and a hub made by hand.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <set>
+
+#include "site/core.h"
+
+namespace lander::site {
+
+inline constexpr base::TimeUs kNow = 1'795'000'000 * base::kSecond;
+
+class TestClock : public os::Clock {
+ public:
+  base::TimeUs wall_us() const override { return kNow + elapsed; }
+  base::DurationUs monotonic_us() const override { return elapsed; }
+  std::string boot_id() const override { return "boot"; }
+  base::DurationUs elapsed = base::kMinute;
+};
+
+class TestShell : public Shell {
+ public:
+  void run_sources(const std::vector<source::Config>&,
+                   const std::vector<source::Bound>& bound) override {
+    bound_now = bound;
+  }
+  std::map<std::string, source::Health> source_health() const override { return {}; }
+  void install_pipeline(std::string id, std::shared_ptr<stream::Pipeline>,
+                        std::vector<sensing::SeriesKey>) override {
+    pipelines.insert(std::move(id));
+  }
+  void remove_pipeline(const std::string& id) override { pipelines.erase(id); }
+  std::map<std::string, Engine::PipelineHealth> pipeline_health() const override {
+    std::map<std::string, Engine::PipelineHealth> out;  // they all do well
+    for (const auto& id : pipelines) out[id].health.evaluations = 1000;
+    return out;
+  }
+  void set_webhook(const std::optional<twin::Webhook>&) override {}
+  void tell(const notify::Notice& notice) override { told.push_back(notice); }
+  void publish(std::string_view, std::string) override {}
+
+  std::vector<source::Bound> bound_now;
+  std::set<std::string> pipelines;
+  std::vector<notify::Notice> told;
+};
+
+// A store whose disk is full when told so.
+class FullStore final : public store::Store {
+ public:
+  explicit FullStore(std::unique_ptr<store::Store> store) : store_(std::move(store)) {}
+  base::Result<store::Committed> commit(const store::Batch& batch) override {
+    if (full) return base::Error(base::Code::kExhausted, "disk full");
+    return store_->commit(batch);
+  }
+  base::Result<store::SeriesKey> declare(sensing::Datastream d) override {
+    if (full) return base::Error(base::Code::kExhausted, "disk full");
+    return store_->declare(std::move(d));
+  }
+  std::optional<sensing::Datastream> datastream(store::SeriesKey key) const override {
+    return store_->datastream(key);
+  }
+  std::vector<std::pair<store::SeriesKey, sensing::Datastream>> datastreams() const override {
+    return store_->datastreams();
+  }
+  std::vector<store::SeriesKey> keys(std::string_view id) const override {
+    return store_->keys(id);
+  }
+  base::Status read(store::SeriesKey key, base::TimeUs from, base::TimeUs to, std::size_t limit,
+                    const std::function<bool(const store::Sample&)>& visit) const override {
+    return store_->read(key, from, to, limit, visit);
+  }
+  base::Result<std::vector<store::Bucket>> downsample(store::SeriesKey key, base::TimeUs from,
+                                                      base::TimeUs to,
+                                                      std::size_t buckets) const override {
+    return store_->downsample(key, from, to, buckets);
+  }
+  base::Result<std::optional<store::Sample>> latest(store::SeriesKey key) const override {
+    return store_->latest(key);
+  }
+  base::Result<std::optional<base::Bytes>> record(std::string_view kind,
+                                                  std::string_view key) const override {
+    return store_->record(kind, key);
+  }
+  base::Result<std::vector<store::Record>> records(std::string_view kind) const override {
+    return store_->records(kind);
+  }
+  std::uint64_t epoch() const override { return store_->epoch(); }
+  base::Status renew_epoch() override { return store_->renew_epoch(); }
+  base::Result<std::vector<store::Item>> items(store::Lane lane, std::uint64_t after,
+                                               std::size_t max_items,
+                                               std::size_t max_bytes) const override {
+    return store_->items(lane, after, max_items, max_bytes);
+  }
+  base::Status forget_items(store::Lane lane, std::uint64_t through) override {
+    return store_->forget_items(lane, through);
+  }
+  base::Result<std::vector<LaneState>> lanes() const override { return store_->lanes(); }
+  base::Status clock_reference(base::TimeUs reference, base::DurationUs error,
+                               std::string_view source) override {
+    return store_->clock_reference(reference, error, source);
+  }
+  sensing::ClockBook::Utc utc_now() const override { return store_->utc_now(); }
+  store::Stats stats() const override { return store_->stats(); }
+  bool full = false;
+
+ private:
+  std::unique_ptr<store::Store> store_;
+};
+
+// A hub as the site sees one: keys, and bundles made by hand.
+struct Hub {
+  crypto::PrivateKey signing = *crypto::PrivateKey::generate(crypto::KeyType::kP256);
+  crypto::PrivateKey sealing = *crypto::PrivateKey::generate(crypto::KeyType::kX25519);
+  crypto::PrivateKey root = *crypto::PrivateKey::generate(crypto::KeyType::kEd25519);
+  crypto::PrivateKey vendor = *crypto::PrivateKey::generate(crypto::KeyType::kEd25519);
+  std::uint64_t epoch = 7, next = 1;
+  link::Receiver receiver;
+
+  base::Bytes trust(std::uint64_t version, bool with_vendor = true) const {
+    trust::Document document;
+    document.version = version;
+    if (with_vendor) document.signers.push_back({"acme", vendor.public_key().to_der(), {"*"}});
+    return *trust::sign(document, root);
+  }
+  link::Item item(std::string type, base::Bytes body, std::uint8_t lane = link::kLaneState) {
+    return {lane, next++, std::move(type), kNow, std::move(body)};
+  }
+};
+
+class Site : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder = std::filesystem::temp_directory_path() /
+             ("lander-site-test-" + os::system_random().uuid7(kNow));
+    std::filesystem::create_directories(folder);
+    signing = *crypto::PrivateKey::generate(crypto::KeyType::kP256);
+    sealing = *crypto::PrivateKey::generate(crypto::KeyType::kX25519);
+  }
+  void TearDown() override {
+    core.reset();
+    store.reset();
+    std::filesystem::remove_all(folder);
+  }
+  Identity identity(const Hub& at) const {
+    Identity out;
+    out.tenant = "acme";
+    out.site = "pump-7";
+    out.keys = {signing, sealing, at.signing.public_key(), at.sealing.public_key()};
+    out.root = at.root.public_key();
+    out.trust_document = at.trust(2);
+    return out;
+  }
+  // As after a crash: everything in memory is gone, the store is what was committed.
+  void open(const std::optional<Identity>& who) {
+    core.reset();
+    store.reset();
+    shell = TestShell();
+    store::Store::Options options;
+    options.path = folder / "site.db";
+    options.clock = &clock;
+    store = std::make_unique<FullStore>(*store::Store::open(options));
+    auto opened = Core::open({*store, os::system_files(), clock, os::system_random(), shell, folder,
+                              who ? who->tenant : "local", who ? who->site : "box"},
+                             who);
+    ASSERT_TRUE(opened.ok()) << opened.error().message();
+    core = std::move(*opened);
+  }
+  void open() { open(identity(hub)); }
+
+  static std::string yaml(const std::string& uplink = "raw") {
+    return "asset: acme/hall/pump\n"
+           "sources:\n  - {id: box, driver: host}\n"
+           "datastreams:\n"
+           "  - {id: v, property: vibration, unit: mm/s, policy: {uplink: " +
+           uplink + "}, from: {source: box, address: load1, unit: mm/s}}\n";
+  }
+  void apply(const std::string& text) {
+    const auto applied = core->apply_yaml(text, "f.yaml", "user:tim@site", false);
+    ASSERT_TRUE(applied.ok()) << applied.error().message();
+  }
+  stream::Signal signal(bool raise = true) const {
+    stream::Signal out;
+    out.raise = raise;
+    out.rule = "high";
+    out.time = clock.wall_us();
+    out.info.asset = "acme/hall/pump";
+    out.info.title = "High vibration";
+    out.info.detail = "v is 4242.5";
+    out.info.causes = {{"v", 1, 4242.5, 1111.25, "mm/s"}};
+    return out;
+  }
+  // What the site sends, as the hub takes it.
+  std::vector<link::Item> sent(Hub& to) {
+    const auto out = core->next_bundle({});
+    EXPECT_TRUE(out.ok()) << out.error().message();
+    if (!out.ok()) return {};
+    const auto bundle = link::open(out->sealed, keys_of(to), "acme", "pump-7", false);
+    EXPECT_TRUE(bundle.ok()) << bundle.error().message();
+    std::vector<link::Item> fresh;
+    for (const auto& item : bundle->items) {
+      if (to.receiver.take(bundle->epoch, item)) fresh.push_back(item);
+    }
+    wants = bundle->wants;
+    return fresh;
+  }
+  link::Keys keys_of(const Hub& at) const {
+    return {at.signing, at.sealing, signing.public_key(), sealing.public_key()};
+  }
+  base::Status take(std::vector<link::Item> items, base::TimeUs sent = kNow + base::kMinute) {
+    link::Bundle bundle;
+    bundle.tenant = "acme";
+    bundle.site = "pump-7";
+    bundle.from_hub = true;
+    bundle.epoch = hub.epoch;
+    bundle.sent = sent;
+    bundle.receipts = hub.receiver.receipts();
+    bundle.items = std::move(items);
+    return core->take_bundle(*link::seal(bundle, keys_of(hub)), base::kMillisecond);
+  }
+  static std::size_t count(const std::vector<link::Item>& items, std::string_view type) {
+    return static_cast<std::size_t>(std::count_if(
+        items.begin(), items.end(), [&](const auto& item) { return item.type == type; }));
+  }
+  twin::Component component(const std::string& id) const {
+    for (const auto& c : core->reported().components) {
+      if (c.id == id) return c;
+    }
+    ADD_FAILURE() << "no component " << id;
+    return {};
+  }
+
+  std::filesystem::path folder;
+  TestClock clock;
+  TestShell shell;
+  Hub hub;
+  crypto::PrivateKey signing, sealing;
+  std::vector<link::Want> wants;
+  std::unique_ptr<FullStore> store;
+  std::unique_ptr<Core> core;
+};
+
+}  // namespace lander::site
