@@ -26,6 +26,8 @@ spdlog::level::level_enum to_spdlog(Level level) {
       return spdlog::level::warn;
     case Level::kError:
       return spdlog::level::err;
+    case Level::kNone:
+      break;
   }
   return spdlog::level::info;
 }
@@ -40,6 +42,8 @@ const char* name_of(Level level) {
       return "warn";
     case Level::kError:
       return "error";
+    case Level::kNone:
+      break;
   }
   return "info";
 }

@@ -25,7 +25,7 @@ struct Field {
   bool quoted = true;
 };
 
-enum class Level { kDebug, kInfo, kWarn, kError };
+enum class Level { kDebug, kInfo, kWarn, kError, kNone };  // kNone: only for set_log_level()
 
 void set_log_level(Level least);
 void set_log_json(bool json);
