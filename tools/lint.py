@@ -60,12 +60,14 @@ def main():
     stamps.mkdir(parents=True, exist_ok=True)
 
     wanted = {pathlib.Path(name).resolve() for name in args.files}
-    todo = {}
+    todo, seen = {}, set()
     for entry in json.loads((args.build / "compile_commands.json").read_text()):
         path = pathlib.Path(entry["file"])
-        ours = path.suffix == ".cc" and not path.stem.endswith("_test") and path.is_file() and not path.is_relative_to(ROOT / "build")
-        if not ours or (wanted and path not in wanted):
+        ours = (path.suffix == ".cc" and not path.stem.endswith("_test") and path.is_file()
+                and not path.is_relative_to(ROOT / "build"))
+        if not ours or path in seen or (wanted and path not in wanted):
             continue
+        seen.add(path)  # what several targets compile is looked at once
         stamp = stamps / key_of(path, entry["command"])
         if args.all or not stamp.exists():
             todo[path] = stamp

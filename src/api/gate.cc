@@ -127,7 +127,8 @@ void Gate::log_in(const http::Request& request, http::Responder responder) {
       });
 }
 
-void Gate::serve_accounts(std::string server_role, Name server_name, Persist persist) {
+void Gate::serve_accounts(std::string server_role, const Name& server_name,
+                          const Persist& persist) {
   server_.route("POST", "/api/v1/login", kMaxCredentials,
                 [this](const http::Request& request, http::Responder responder) {
                   log_in(request, std::move(responder));
@@ -197,7 +198,8 @@ void Gate::serve_accounts(std::string server_role, Name server_name, Persist per
                          });
         });
   route("DELETE", "/api/v1/accounts/{user}", access::Right::kManageAccounts, 0,
-        [this, persist](http::Request request, access::Scope scope, http::Responder responder) {
+        [this, persist](http::Request request, const access::Scope& scope,
+                        http::Responder responder) {
           const std::string user = request.params["user"];
           if (user == scope.user) {
             return responder.reply(http::Response::problem(base::Error(

@@ -35,7 +35,7 @@ class Gate {
     std::function<void(const std::string& user)> ended;  // his sessions have: so do his streams
   };
   using Name = std::function<std::string()>;  // any thread; a site's changes when it is enrolled
-  void serve_accounts(std::string server_role, Name server_name, Persist persist);
+  void serve_accounts(std::string server_role, const Name& server_name, const Persist& persist);
   // Console's files, compressed when built: "/", "/assets/*", with a strict content security
   // policy.
   void serve_console();
