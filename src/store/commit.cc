@@ -277,6 +277,7 @@ Status SqliteStore::flush(const Prepared& prepared) {
     }
     LANDER_TRY(write_rollups(*writer_, series->key, minutes));
     for (const Extent& extent : extents) {
+      if (!extent.changed) continue;
       LANDER_ASSIGN(Query query, writer_->query("INSERT OR REPLACE INTO extent VALUES(?,?,?,?,?)"));
       query->bind(1, std::int64_t{series->key}).bind(2, std::int64_t{extent.segment});
       query->bind(3, extent.first).bind(4, extent.last);
@@ -318,6 +319,7 @@ void SqliteStore::apply(Prepared& prepared, Book next, bool flushed, base::Durat
   for (const auto& series : series_) {
     series->open = {};
     series->extents_changed = false;
+    for (Extent& extent : series->extents) extent.changed = false;
   }
   flushed_at_ = monotonic;
   open_minutes_ = open_observations_ = 0;

@@ -114,6 +114,7 @@ void count_block(const StoredBlock& stored, const sensing::ClockBook& book,
     extent.first = std::min(extent.first, time);
     extent.last = std::max(extent.last, time);
     ++extent.count;
+    extent.changed = true;
   }
 }
 
@@ -177,7 +178,10 @@ Status SqliteStore::read(SeriesKey key, base::TimeUs from, base::TimeUs to, std:
   LANDER_ASSIGN(const std::unique_ptr<Reading> reading, Reading::begin(*this, key));
   std::vector<Pass> passes;
   for (const base::DurationUs offset : offsets_of(reading->book(), reading->extents(), from, to)) {
-    const base::TimeUs first = minus(from, offset), end = minus(to, offset);
+    // A box that rebooted a thousand times has as many offsets, each of a short stretch.
+    const auto span = span_of(reading->book(), reading->extents(), offset);
+    const base::TimeUs first = std::max(minus(from, offset), span.first);
+    const base::TimeUs end = std::min(minus(to, offset), span.second);
     LANDER_ASSIGN(BlockScan scan, BlockScan::begin(reading->connection(), key, first, end));
     passes.emplace_back(std::move(scan), reading->book(), key, first, end, offset);
   }

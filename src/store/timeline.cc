@@ -28,6 +28,7 @@ void merge(std::vector<Extent>& into, const std::vector<Extent>& from) {
     whole.first = std::min(whole.first, extent.first);
     whole.last = std::max(whole.last, extent.last);
     whole.count += extent.count;
+    whole.changed = true;
   }
 }
 
@@ -59,6 +60,20 @@ std::vector<base::DurationUs> offsets_of(const sensing::ClockBook& book,
   }
   std::sort(out.begin(), out.end());
   out.erase(std::unique(out.begin(), out.end()), out.end());
+  return out;
+}
+
+std::pair<base::TimeUs, base::TimeUs> span_of(const sensing::ClockBook& book,
+                                              const std::vector<Extent>& extents,
+                                              base::DurationUs offset) {
+  std::pair<base::TimeUs, base::TimeUs> out{INT64_MAX, INT64_MIN};
+  for (const Extent& extent : extents) {
+    const bool has = offset == 0 || (extent.segment < book.segments().size() &&
+                                     book.segments()[extent.segment].offset == offset);
+    if (!has) continue;
+    out.first = std::min(out.first, extent.first);
+    out.second = std::max(out.second, plus(extent.last, 1));
+  }
   return out;
 }
 

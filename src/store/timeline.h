@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/time.h"
@@ -24,6 +25,7 @@ struct Extent {
   Segment segment = 0;
   base::TimeUs first = 0, last = 0;
   std::uint64_t count = 0;
+  bool changed = false;  // since it was written to the table
 };
 
 inline base::TimeUs minus(base::TimeUs a, base::DurationUs b) {
@@ -62,5 +64,9 @@ inline constexpr base::DurationUs kMaxBlockSpan = base::kHour;
 std::vector<base::DurationUs> offsets_of(const sensing::ClockBook& book,
                                          const std::vector<Extent>& extents, base::TimeUs from,
                                          base::TimeUs to);
+// The claimed times, [first, end), outside of which no data has this difference.
+std::pair<base::TimeUs, base::TimeUs> span_of(const sensing::ClockBook& book,
+                                              const std::vector<Extent>& extents,
+                                              base::DurationUs offset);
 
 }  // namespace lander::store
