@@ -302,18 +302,21 @@ json measure(const std::string& folder, int seconds) {
 }
 
 // What one durable write of a page into a file that has it already costs on this disk (as SQLite's
-// log, once it has grown): no alarm can be durable sooner.
+// log, once it has grown), at the rate of the alarms: no alarm can be durable sooner.
 json fsync_alone(const std::string& folder) {
-  constexpr int kWrites = 500;
+  constexpr int kWrites = 200;
+  constexpr auto kEvery = std::chrono::microseconds(1'000'000 / kRate * kAlarmEvery / 2);
   std::vector<double> all;
   const int fd = ::open((folder + "/fsync").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-  const std::string page(4096, 'x');
-  for (int i = 0; i < 2 * kWrites; ++i) {
+  const std::string page(4096, 'x'), pages(kWrites * page.size(), 'x');
+  if (::pwrite(fd, pages.data(), pages.size(), 0) < 0 || ::fsync(fd) != 0)
+    bench::fail("the disk takes no pages");
+  for (int i = 0; i < kWrites; ++i) {
+    std::this_thread::sleep_for(kEvery);
     const auto begin = Steady::now();
-    if (::pwrite(fd, page.data(), page.size(), i % kWrites * 4096) < 0 ||
-        (i >= kWrites - 1 && ::fdatasync(fd) != 0))
-      bench::fail("the disk does not take a page");
-    if (i >= kWrites) all.push_back(bench::us_since(begin));
+    if (::pwrite(fd, page.data(), page.size(), i * 4096) < 0 || ::fdatasync(fd) != 0)
+      bench::fail("the disk takes no page");
+    all.push_back(bench::us_since(begin));
   }
   ::close(fd);
   json out = numbers(all);
