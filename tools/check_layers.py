@@ -200,7 +200,8 @@ def check_third_party(path, number, module, header, public, found):
 
 
 def check_seams(path, module, code, found):
-    test = "test" in path.stem  # NAME_test.cc, and what these share: test_support.h, testing.h
+    # NAME_test.cc, and what these share: test_support.h, testing.h, NAME_fixture.h
+    test = "test" in path.stem or path.stem.endswith("_fixture")
     for name, (pattern, instead, allowed) in SEAMS.items():
         # A test may make files and peers of its own; it may not sleep.
         if module == "os" and not (test and name == "sleep"):

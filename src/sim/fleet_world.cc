@@ -27,7 +27,7 @@ FleetWorld::FleetWorld(const Options& options)
       quiet_from_(end_ - kQuiet),
       chronicle_(now_, options.verbose),
       fixtures_(random_) {
-  hub_ = std::make_unique<HubNode>(now_, chronicle_, random_.fork(), fixtures_,
+  hub_ = std::make_unique<HubNode>(now_, chronicle_, random_.branch(), fixtures_,
                                    lake_faults(options.mutation));
   const std::uint64_t count =
       options.sites > 0 ? static_cast<std::uint64_t>(options.sites) : 3 + random_.below(3);
@@ -35,8 +35,8 @@ FleetWorld::FleetWorld(const Options& options)
                                 options.mutation == Mutation::kDiskLies};
   for (std::uint64_t i = 1; i <= count; ++i) {
     names_.push_back("site-" + std::to_string(i));
-    auto node = std::make_unique<SiteNode>(names_.back(), now_, chronicle_, random_.fork(), faults);
-    members_.push_back(std::make_unique<Member>(Member{std::move(node), random_.fork()}));
+    auto node = std::make_unique<SiteNode>(names_.back(), now_, chronicle_, random_.branch(), faults);
+    members_.push_back(std::make_unique<Member>(Member{std::move(node), random_.branch()}));
   }
 }
 

@@ -15,7 +15,7 @@ class SimRandom final : public os::Random {
     for (std::uint64_t& word : state_) word = split(seed);
   }
   // A stream of its own: what one part draws does not move what another gets.
-  SimRandom fork() { return SimRandom(next()); }
+  SimRandom branch() { return SimRandom(next()); }
 
   void fill(std::span<std::uint8_t> out) override {
     for (std::uint8_t& byte : out) byte = static_cast<std::uint8_t>(next() >> 56);
