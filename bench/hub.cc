@@ -1,7 +1,6 @@
 // 5,000 sites at one hub that may use one processor core.
 //
-//   bench_hub [FOLDER] [--sites N] [--seconds N] [--json]    FOLDER (build/bench-hub) is made,
-//   emptied
+//   bench_hub [FOLDER] [--sites N] [--seconds N] [--json]     FOLDER: build/bench-hub; is emptied
 //
 // Method: lander-hub, the program itself, pinned to the last core; on the others this program is
 // the sites, each with a key and certificate of its own from the hub's enrolment (done by the hub's

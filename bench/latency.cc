@@ -8,10 +8,10 @@
 // core, store with a commit a second. Every 50th message is above its threshold (20 alarms a
 // second, each cleared by the next message of its topic, so 40 durable alarm events a second). Each
 // latency begins right before the publisher hands over its message:
-//   decided    the pipeline signals
-//   raised     the alarm stands in the book, webhook and consoles have been told; commit not
-//   counted durable    the alarm with its evidence is committed (SQLite, synchronous=FULL) floor in
-//   the same run, a libmosquitto subscriber in a thread of its own gets that message
+//   decided   the pipeline signals
+//   raised    the alarm with its evidence is in the book, about to be told; commit not counted
+//   durable   it is committed with its evidence (SQLite, synchronous=FULL)
+//   floor     in the same run, a libmosquitto subscriber in a thread of its own has that message
 // The first two seconds are left out.
 #include <mosquitto.h>
 
