@@ -253,6 +253,11 @@ Result<std::vector<Record>> SqliteStore::records(std::string_view kind) const {
 Result<std::vector<base::Bytes>> SqliteStore::write_segments(const sensing::ClockBook& next) {
   std::vector<base::Bytes> out;
   for (std::size_t i = 0; i < next.segments().size(); ++i) {
+    // What a reference teaches is about its own boot.
+    if (i < saved_segments_.size() && next.segments()[i].boot != next.segments().back().boot) {
+      out.push_back(saved_segments_[i]);
+      continue;
+    }
     out.push_back(sensing::encode(next.segments()[i]));
     if (i < saved_segments_.size() && saved_segments_[i] == out.back()) continue;
     LANDER_ASSIGN(Query query, writer_->query("INSERT OR REPLACE INTO segment VALUES(?,?)"));
