@@ -31,7 +31,9 @@ std::string time_complaint(SiteNode& site, const Feed& feed, std::uint64_t seque
 void check_observations(SiteNode& site, Chronicle& chronicle) {
   std::uint64_t total = 0;
   base::TimeUs times = 0;
-  for (const auto& [id, feed] : site.plant().feeds) {
+  for (const auto& entry : site.plant().feeds) {
+    const auto& id = entry.first;  // no structured binding: clang 14 does not capture one
+    const auto& feed = entry.second;
     std::vector<bool> seen(feed.made(), false);
     for (const auto key : site.store().keys(id)) {
       const auto status =

@@ -8,7 +8,6 @@ namespace {
 constexpr base::TimeUs kBegin = 1'800'000'000 * base::kSecond;  // 2027-01-15
 constexpr base::DurationUs kQuiet = 8 * base::kHour;
 constexpr base::DurationUs kLastCalls = 20 * base::kMinute;  // for what is under way
-constexpr base::DurationUs kCheckEvery = base::kDay;
 
 SimLake::Faults lake_faults(Mutation mutation) {
   return {mutation == Mutation::kLakeLosesItems ? std::uint64_t{500} : 0,
@@ -35,7 +34,8 @@ FleetWorld::FleetWorld(const Options& options)
                                 options.mutation == Mutation::kDiskLies};
   for (std::uint64_t i = 1; i <= count; ++i) {
     names_.push_back("site-" + std::to_string(i));
-    auto node = std::make_unique<SiteNode>(names_.back(), now_, chronicle_, random_.branch(), faults);
+    auto node =
+        std::make_unique<SiteNode>(names_.back(), now_, chronicle_, random_.branch(), faults);
     members_.push_back(std::make_unique<Member>(Member{std::move(node), random_.branch()}));
   }
 }
@@ -100,14 +100,15 @@ void FleetWorld::set_up() {
     for (auto& member : members_) member->node->pause_sources();
     last_calls_ = true;
   });
-  after(kCheckEvery, [this] { check_now_and_then(); });
+  after(base::kDay, [this] { check_now_and_then(); });
 }
 
+// After a day, two, four, ..: it costs as much as there is.
 void FleetWorld::check_now_and_then() {
   for (auto& member : members_) {
     if (member->node->up()) check_observations(*member->node, chronicle_);
   }
-  after(kCheckEvery, [this] { check_now_and_then(); });
+  after(now_ - kBegin, [this] { check_now_and_then(); });
 }
 
 // --- Accidents ---------------------------------------------------------------------------------
