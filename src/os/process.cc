@@ -280,10 +280,11 @@ Result<ProcessResult> run_process(const ProcessOptions& options) {
 }
 
 Result<std::string> own_program() {
-  char path[4096];
-  const ssize_t length = ::readlink("/proc/self/exe", path, sizeof path);
-  if (length < 0) return system_error("reading /proc/self/exe", errno);
-  return std::string(path, static_cast<std::size_t>(length));
+  // Not where it leads: an upgrade that replaced the file would leave a path to nothing, or to
+  // another version. The child, before it executes this, is the same program.
+  constexpr const char* kSelf = "/proc/self/exe";
+  if (::access(kSelf, X_OK) != 0) return system_error(std::string("finding ") + kSelf, errno);
+  return std::string(kSelf);
 }
 
 Result<std::string> absolute_path(const std::string& path) {

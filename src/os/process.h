@@ -41,7 +41,7 @@ struct ProcessResult {
 // empty argv, kIo when no process can be made. Thread-safe.
 base::Result<ProcessResult> run_process(const ProcessOptions& options);
 
-// The path of the program that runs now: how a program starts itself as a worker.
+// What run_process() starts this very program by, also when its file was replaced since.
 base::Result<std::string> own_program();
 // `path`, which must exist, as a child of run_process() finds it: its folder is "/".
 base::Result<std::string> absolute_path(const std::string& path);

@@ -121,7 +121,13 @@ TEST(Process, AProgramThatIsNotThereIsAnErrorNotAnExitCode) {
   EXPECT_EQ(run_process(options).error().code(), Code::kDenied);
 }
 
-TEST(Process, OwnProgramIsThisTest) { EXPECT_TRUE(own_program()->ends_with("test_os")); }
+TEST(Process, AProgramStartsItselfAsAWorker) {
+  ProcessOptions options;
+  options.argv = {own_program().value(), "--gtest_list_tests", "--gtest_filter=Process.*"};
+  const auto result = run_process(options);
+  ASSERT_TRUE(result.ok());
+  EXPECT_NE(as_text(result->output).find("AProgramStartsItselfAsAWorker"), std::string_view::npos);
+}
 
 }  // namespace
 }  // namespace lander::os
