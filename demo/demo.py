@@ -47,7 +47,7 @@ def stay(stage, teller, story):
         teller.say("  Type a fault and Enter: " + teller.paint("1", ", ".join(FAULTS)))
     teller.say("  " + teller.paint("1", "cut") + " and " + teller.paint("1", "restore") +
                " act on the link between site and hub. Ctrl-C ends it all.")
-    teller.note(f"The operator's command: build/release/bin/lander --at {stage.folder / 'hub'} alerts")
+    teller.note(f"The operator's command: build/release/bin/lander --at {relative(stage.folder)}/hub alerts")
     told = {a["id"] for a in stage.alerts(stage.site)}
     while True:
         ready, _, _ = select.select([sys.stdin] if sys.stdin and sys.stdin.isatty() else [], [], [], 1.0)
@@ -61,6 +61,13 @@ def stay(stage, teller, story):
                 told.add(alert["id"])
                 teller.say(f"  {time.strftime('%H:%M:%S')} {teller.paint('31', alert['severity'])} {alert['title']}"
                            f": {alert['detail']}")
+
+
+def relative(folder):
+    try:
+        return folder.resolve().relative_to(ROOT)
+    except ValueError:
+        return folder
 
 
 def obey(stage, teller, order):

@@ -4,6 +4,7 @@ For the demo and for tests/scenario. Nothing here sleeps for a fixed time: whoev
 and until when. Python's standard library only.
 """
 
+import ctypes
 import os
 import pathlib
 import shutil
@@ -72,6 +73,11 @@ def accepts(port):
         return True
 
 
+def _end_with_parent():
+    """A test that is killed leaves nothing running: the kernel tells the child (PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGTERM)
+
+
 class Program:
     """One process of ours; its output goes to a log file."""
 
@@ -85,7 +91,12 @@ class Program:
         with open(self.log, "ab") as out:
             self.process = subprocess.Popen(
                 self.argv, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
-                env={**os.environ, **(self.env or {})}, preexec_fn=self.before, start_new_session=True)
+                env={**os.environ, **(self.env or {})}, preexec_fn=self._prepare, start_new_session=True)
+
+    def _prepare(self):
+        _end_with_parent()
+        if self.before:
+            self.before()
 
     @property
     def pid(self):

@@ -14,6 +14,7 @@ from rig import ROOT, Rig, RigError, free_port, program, wait_for
 
 SITE = "pump-station"
 ASSET = "acme/oslo/waterworks/station-2/pump-1"
+SPEED = 20  # of the pump: a minute shows it wander and warm up for twenty, which is what a detector learns from
 DESIRED = ROOT / "demo" / "pump-station.yaml"
 
 
@@ -72,7 +73,7 @@ class Stage:
     def start_station(self, seed=1):
         self.station = self.rig.run("pump-station", [
             program("pump-station"), "--modbus-port", self.ports["modbus"], "--mqtt",
-            f"127.0.0.1:{self.broker.port}", "--seed", seed])
+            f"127.0.0.1:{self.broker.port}", "--seed", seed, "--speed", SPEED])
         wait_for("the pump station runs",
                  lambda: self.station.must_run() and self.station.says("mqtt connected"))
 

@@ -44,7 +44,7 @@ class Story:
         with tell.step("broker", "Mosquitto takes messages") as s:
             stage.start_broker()
             s.figure(f"port {stage.broker.port}")
-        with tell.step("station", "The pump runs: Modbus TCP for its PLC, MQTT for its vibration sensor") as s:
+        with tell.step("station", "The pump runs, at twenty times its speed: Modbus TCP for its PLC, MQTT for its vibration") as s:
             stage.start_station()
             s.figure(f"ports {stage.ports['modbus']} and {stage.broker.port}")
         with tell.step("hub", "The hub runs") as s:
@@ -103,6 +103,15 @@ class Story:
             s.figure(f"up in {up * 1000:.0f} ms, seen by the hub after {seen:.1f} s", up_s=round(up, 3),
                      seen_s=round(seen, 3))
         self.consoles()
+        with tell.step("consoles", "Both consoles are there, and what they need comes from them alone") as s:
+            sizes = []
+            for server in (stage.hub.api, stage.site.api):
+                status, headers, page = server.raw("GET", "/", headers={"Accept-Encoding": "gzip"}, token="")
+                if status != 200 or "text/html" not in headers.get("Content-Type", ""):
+                    raise RigError(f"{status} {headers.get('Content-Type')}")
+                sizes.append(len(page))
+            seconds = time.monotonic() - tell.began
+            s.figure(f"{seconds:.1f} s after the start", seconds_to_console=round(seconds, 1))
 
     # --- 3: discover, declare ---
 
@@ -241,7 +250,7 @@ class Story:
         known = {a["id"] for a in stage.alerts(stage.site)}
         began_wall, began = time.time(), 0.0
         with tell.step("alert", "A bearing begins to wear; the site raises an alert that names the causes") as s:
-            stage.inject("bearing-wear 0.9 4")
+            stage.inject("bearing-wear 0.7 40")
             began = time.monotonic()
             self.alert, seconds = s.wait(
                 "an alert of the watch",
@@ -289,7 +298,7 @@ class Story:
             _, seconds = s.wait("late", lambda: stage.hub.api.get(f"/api/v1/sites/{SITE}")["presence"] != "on-time", 60)
             s.figure(f"after {seconds:.0f} s", seconds=round(seconds, 1))
         with tell.step("goes on", "Meanwhile the pump cavitates: the site warns on its own") as s:
-            stage.inject("cavitation 0.9 3")
+            stage.inject("cavitation 0.9 30")
             self.lonely, seconds = s.wait("an alert at the site", lambda: stage.new_alert(stage.site, known), 60)
             if any(a["id"] == self.lonely["id"] for a in stage.alerts(stage.hub)):
                 raise RigError("the hub has an alert that nobody could have sent")

@@ -105,8 +105,7 @@ class Link(scenario.Scenario):
         for _ in range(3):
             self.alarm()
         self.assertEqual(len(self.alerts_at(hub)), 1)
-        answer = self.samples(self.site, datastream="level", last="10m")
-        self.assertEqual(len(answer), self.n)
+        wait_for("all is stored at the site", lambda: len(self.samples(self.site, datastream="level")) == self.n, 20)
         waiting = {x["lane"]: x["waiting"] for x in self.site.api.get(self.site.api.of_site("/link"))["lanes"]}
         self.assertGreaterEqual(waiting["alert"], 6)
         self.proxy.restore()
