@@ -97,8 +97,9 @@ void Apps::want(const std::vector<twin::AppAssignment>& assignments) {
 void Apps::drop_unwanted() {
   std::set<std::string> unwanted;
   for (const auto& [digest, arriving] : arriving_) {
-    if (std::none_of(apps_.begin(), apps_.end(),
-                     [&](const auto& entry) { return entry.second.state.wanted == digest; }))
+    if (std::none_of(apps_.begin(), apps_.end(), [&arrived = digest](const auto& entry) {
+          return entry.second.state.wanted == arrived;
+        }))
       unwanted.insert(digest);
   }
   if (unwanted.empty()) return;
@@ -324,8 +325,8 @@ void Apps::accepted(const link::BlobPiece& piece) {
   if (arriving.whole()) complete(piece.digest);
 }
 
-void Apps::complete(const std::string& whole) {
-  const std::string digest = whole;  // it may be a piece of what changes below
+// By value: the digest may be a part of what changes here.
+void Apps::complete(std::string digest) {
   Arriving& arriving = arriving_[digest];
   const base::Status assembled = assemble(digest, arriving.total);
   if (!assembled.ok() && assembled.error().code() != base::Code::kCorrupt) {

@@ -66,7 +66,7 @@ class Apps {
   base::Result<Prepared> prepare(const App& app, const std::string& digest) const;
   void check_gate(App& app);
   void drop_unwanted();                      // pieces that nobody waits for any more
-  void complete(const std::string& digest);  // what is whole becomes a file
+  void complete(std::string digest);  // what is whole becomes a file
   base::Status assemble(const std::string& digest, std::uint64_t total);
   std::string path(const std::string& digest) const {
     return context_.folder + "/packages/" + digest;
