@@ -33,8 +33,7 @@ base::Bytes encode(const Pointers& p) {
 
 base::Result<Pointers> decode_pointers(base::ByteView bytes) {
   base::CborReader in(bytes);
-  LANDER_ASSIGN(const std::uint64_t fields, in.array());
-  if (fields != 4) return base::Error(base::Code::kCorrupt, "model pointers: expected 4 fields");
+  LANDER_TRY(in.array_of(4, "model pointers"));
   Pointers out;
   LANDER_ASSIGN(out.asset, in.text());
   LANDER_ASSIGN(out.active, in.text());

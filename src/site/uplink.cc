@@ -24,8 +24,7 @@ base::Bytes encode_sent(const Uplink::Sent& sent) {
 
 base::Result<Uplink::Sent> decode_sent(base::ByteView bytes) {
   base::CborReader in(bytes);
-  LANDER_ASSIGN(const std::uint64_t fields, in.array());
-  if (fields != 2) return base::Error(base::Code::kCorrupt, "expected 2 fields");
+  LANDER_TRY(in.array_of(2, "what was sent"));
   Uplink::Sent out;
   LANDER_ASSIGN(out.raw, in.unsigned_integer());
   LANDER_ASSIGN(out.summaries, in.unsigned_integer());
