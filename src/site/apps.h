@@ -65,7 +65,7 @@ class Apps {
   };
   base::Result<Prepared> prepare(const App& app, const std::string& digest) const;
   void check_gate(App& app);
-  void drop_unwanted();                      // pieces that nobody waits for any more
+  void drop_unwanted();               // pieces that nobody waits for any more
   void complete(std::string digest);  // what is whole becomes a file
   base::Status assemble(const std::string& digest, std::uint64_t total);
   std::string path(const std::string& digest) const {
