@@ -204,6 +204,14 @@ class LakeOfSite {
         broken("alert event " + id + ", made at the hub, is not in the lake");
       }
     }
+    const alert::Book& book = site_.core().alarms().book();
+    for (const auto& alert : book.alerts(false, site_.core().context().now(), SIZE_MAX)) {
+      for (const auto& event : book.events(alert.id)) {
+        if (events_.contains(event.id)) continue;
+        broken("alert event " + event.id + " of " + event.actor +
+               " counts at the site and is not in the lake");
+      }
+    }
     const Feed& counter = site_.plant().feeds[kCounter];
     for (std::uint64_t n = 1; n <= counted_.size(); ++n) {
       if (counter.is_acknowledged(n) && !counted_[n - 1]) {
@@ -282,22 +290,23 @@ void check_outbox(SiteNode& site, HubNode& hub, Chronicle& chronicle) {
 
 }  // namespace
 
-std::uint64_t check_lake(const std::vector<SiteNode*>& sites, HubNode& hub, Chronicle& chronicle) {
+LakeCount check_lake(const std::vector<SiteNode*>& sites, HubNode& hub, Chronicle& chronicle) {
   std::map<std::string, LakeOfSite> lakes;
   for (SiteNode* site : sites) {
     check_outbox(*site, hub, chronicle);
     lakes.try_emplace(site->name(), *site, chronicle);
   }
+  LakeCount count;
   const auto status = hub.lake().visit([&](const SimLake::Row& row) {
+    ++count.items;
     if (!chronicle.broken()) lakes.at(row.site).take(row);
   });
   if (!status.ok()) chronicle.violation("hub", status.error().message());
-  std::uint64_t events = 0;
   for (auto& [name, lake] : lakes) {
     if (!chronicle.broken()) lake.finish(hub.events());
-    events += lake.events();
+    count.alert_events += lake.events();
   }
-  return events;
+  return count;
 }
 
 void check_databases(const std::vector<SiteNode*>& sites, HubNode& hub, Chronicle& chronicle) {

@@ -19,9 +19,11 @@ void check_twin(SiteNode& site, HubNode& hub, Chronicle& chronicle);
 // Both ends have the same events of every alert, and fold them to the same state.
 void check_alerts(SiteNode& site, HubNode& hub, Chronicle& chronicle);
 // Every item that a site's store acknowledged arrived once and unchanged, without gaps; every raw
-// observation stands in the lake once, at its right time; nothing that must not leave did. Returns
-// the number of alert events.
-std::uint64_t check_lake(const std::vector<SiteNode*>& sites, HubNode& hub, Chronicle& chronicle);
+// observation stands in the lake once, at its right time; nothing that must not leave did.
+struct LakeCount {
+  std::uint64_t items = 0, alert_events = 0;
+};
+LakeCount check_lake(const std::vector<SiteNode*>& sites, HubNode& hub, Chronicle& chronicle);
 // SQLite finds nothing wrong in any database.
 void check_databases(const std::vector<SiteNode*>& sites, HubNode& hub, Chronicle& chronicle);
 

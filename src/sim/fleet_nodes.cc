@@ -6,6 +6,7 @@ namespace {
 
 constexpr base::DurationUs kStep = base::kMinute;
 constexpr base::DurationUs kHeartbeat = 5 * base::kMinute;
+constexpr base::DurationUs kPatience = 15 * base::kMinute;
 constexpr base::DurationUs kTimeout = 10 * base::kSecond;
 
 }  // namespace
@@ -34,7 +35,9 @@ void FleetWorld::step(Member& member, int incarnation) {
   if (node.incarnation() != incarnation) return;
   if (node.up()) node.step();
   if (!node.up()) return site_down(member);
-  if (now_ >= member.next_contact || last_calls_ || node.take_news()) plan_contact(member, 0);
+  // While the hub is away an alarm does not make it come back sooner.
+  const bool news = node.take_news() && !member.away;
+  if (now_ >= member.next_contact || last_calls_ || news) plan_contact(member, 0);
   after(kStep, [this, &member, incarnation] { step(member, incarnation); });
 }
 
@@ -144,7 +147,7 @@ void FleetWorld::answered(Member& member, const base::Bytes& reply, bool more, i
                           base::DurationUs sent) {
   SiteNode& node = *member.node;
   if (node.incarnation() != incarnation || !node.up()) return;
-  member.talking = false;
+  member.talking = member.away = false;
   node.take_bundle(reply, node.clock().monotonic_us() - sent);
   if (!node.up()) return;
   const bool fetching = node.core().fetching();
@@ -154,6 +157,8 @@ void FleetWorld::answered(Member& member, const base::Bytes& reply, bool more, i
 void FleetWorld::failed(Member& member, int incarnation) {
   if (member.node->incarnation() != incarnation || !member.node->up()) return;
   member.talking = false;
+  if (member.away) member.next_contact = now_ + kPatience;
+  member.away = true;
   member.node->bundle_lost();
 }
 

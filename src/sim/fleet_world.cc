@@ -72,9 +72,10 @@ Outcome FleetWorld::run() {
     }
     std::vector<SiteNode*> nodes;
     for (auto& member : members_) nodes.push_back(member->node.get());
-    outcome_.alerts = check_lake(nodes, *hub_, chronicle_);
+    const LakeCount lake = check_lake(nodes, *hub_, chronicle_);
+    outcome_.items = lake.items;
+    outcome_.alerts = lake.alert_events;
     check_databases(nodes, *hub_, chronicle_);
-    outcome_.items = hub_->lake().stats().ingested;
   }
   outcome_.violation = chronicle_.broken();
   outcome_.events = chronicle_.lines();
@@ -172,6 +173,7 @@ void FleetWorld::plan_people(Member& member) {
     if (member.node->up()) member.node->handle_alert(kind(member.random));
   });
   now_and_then(random, 3 * base::kHour, [this, &member, kind] {
+    if (member.random.chance(0.05)) crash_hub();  // in the midst of it
     hub_->handle_alert(member.node->name(), kind(member.random));
   });
   now_and_then(random, 40 * base::kHour, [this, &member] {

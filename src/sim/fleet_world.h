@@ -22,7 +22,7 @@ class FleetWorld {
   struct Member {
     std::unique_ptr<SiteNode> node;
     SimRandom random;  // of its people, its network and its accidents
-    bool talking = false, link_cut = false, contact_planned = false;
+    bool talking = false, link_cut = false, contact_planned = false, away = false;
     base::TimeUs next_contact = 0;
   };
   struct Event {
