@@ -139,8 +139,12 @@ void Apps::act(App& app, twin::AppDo action, const std::string& digest) {
       return fetch(app, digest);
     case twin::AppDo::kVerify:
       return verify(app, digest);
-    case twin::AppDo::kStart:
     case twin::AppDo::kStartPrevious:
+      // What a version raised that was found sick is nobody's word any more; what still holds the
+      // previous one raises again.
+      alarms_.end_all(pipeline_id(app), "raised by a version that was rolled back");
+      return start(app, digest);
+    case twin::AppDo::kStart:
       return start(app, digest);
     case twin::AppDo::kStop:
       context_.shell.remove_pipeline(pipeline_id(app));

@@ -16,7 +16,7 @@ constexpr std::size_t kObservationBytes = 24;
 constexpr base::DurationUs kSummaryDelay = 5 * base::kSecond;
 constexpr base::DurationUs kDeclareAgain = 10 * base::kSecond;
 constexpr std::size_t kMaxDesiredBytes = 512 << 10;  // it is told to the hub within one item
-constexpr std::size_t kSummaryMinutes = 60;  // a tick, so that a backlog is caught up in steps
+constexpr std::size_t kSummaryMinutes = 360;  // a tick, so that a backlog is caught up in steps
 // Before this no clock of ours can be right: Lander did not exist.
 constexpr base::TimeUs kEarliestPlausible = 1'767'225'600 * base::kSecond;  // 2026-01-01
 
@@ -243,6 +243,7 @@ void Core::send_summaries(base::TimeUs now) {
   if (now < kEarliestPlausible) return;
   const base::TimeUs last = (now - kSummaryDelay) / base::kMinute * base::kMinute;
   if (summaries_through_ < kEarliestPlausible) {
+    if (context_.store.stats().oldest == 0) return;  // nothing stored yet
     const base::TimeUs oldest = std::max(context_.store.stats().oldest, kEarliestPlausible);
     summaries_through_ = std::min(oldest / base::kMinute * base::kMinute, last);
   }

@@ -158,7 +158,10 @@ Server::LinkState Server::link_state() const {
 
 std::map<std::string, double> Server::vitals() const {
   std::map<std::string, double> out;
-  if (const auto load = os::host_load(); load.ok()) out["load1"] = load->one_minute;
+  if (const auto load = os::host_load(); load.ok()) {
+    out["load1"] = load->one_minute;
+    out["processors"] = load->processors;
+  }
   if (const auto memory = os::host_memory(); memory.ok()) {
     out["mem_total"] = static_cast<double>(memory->total_bytes);
     out["mem_used"] = static_cast<double>(memory->total_bytes - memory->available_bytes);

@@ -116,6 +116,31 @@ TEST_F(Site, ASiteThatIsEnrolledWhileItRunsSendsWhatItHasGathered) {
     EXPECT_EQ(count(items, type) > 0, true) << type;
 }
 
+TEST_F(Site, AMinuteThatIsOverIsSummarisedThoughTheSiteStoodEmptyBefore) {
+  open();
+  apply(yaml("summary"));
+  core->tick();  // nothing is stored yet: there is nothing to begin from
+  const auto key = shell.bound_now.at(0).series;
+  ASSERT_TRUE(core->commit(std::vector<sensing::Observation>{
+                               {key, sensing::Quality::kGood, clock.wall_us(), 0, 1.5}})
+                  .ok());
+  clock.elapsed += 2 * base::kMinute;
+  ASSERT_TRUE(take({}, clock.wall_us()).ok());
+  core->tick();
+  std::size_t told = 0;
+  for (const auto& item : sent(hub)) {
+    if (item.type != "summary") continue;
+    const auto summaries = link::decode_summaries(item.body);
+    ASSERT_TRUE(summaries.ok());
+    for (const auto& s : *summaries) {
+      EXPECT_EQ(s.datastream, "v");
+      EXPECT_EQ(s.summary.mean(), 1.5);
+      ++told;
+    }
+  }
+  EXPECT_EQ(told, 1u);
+}
+
 TEST_F(Site, AnotherHubIsToldEverythingAndTheOldOnesTrustIsForgotten) {
   open();
   apply(yaml());
