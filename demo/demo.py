@@ -21,6 +21,9 @@ from stage import SITE, Stage
 from story import Story
 from terminal import Teller
 
+HINTS = ("Inject a fault: type closing-valve and Enter, and watch the site's console.",
+         "frozen-sensor is the one that no limit finds: the flow meter repeats its last value.",
+         "Type cut, then cavitation: the site warns, the hub does not know. Type restore.")
 FAULTS = ("closing-valve", "cavitation", "bearing-wear", "frozen-sensor", "none")
 
 
@@ -47,12 +50,21 @@ def stay(stage, teller, story):
         teller.say("  Type a fault and Enter: " + teller.paint("1", ", ".join(FAULTS)))
     teller.say("  " + teller.paint("1", "cut") + " and " + teller.paint("1", "restore") +
                " act on the link between site and hub. Ctrl-C ends it all.")
-    teller.note(f"The operator's command: build/release/bin/lander --at {relative(stage.folder)}/hub alerts")
+    lander = f"build/release/bin/lander --at {relative(stage.folder)}"
+    teller.say(f"  The operator's command, at the hub: {lander}/hub alerts")
+    teller.say(f"                          on the site: {lander}/site plot --help")
+    hints = iter(HINTS if stage.station else [])
+    quiet_since = time.monotonic()
     told = {a["id"] for a in stage.alerts(stage.site)}
     while True:
         ready, _, _ = select.select([sys.stdin] if sys.stdin and sys.stdin.isatty() else [], [], [], 1.0)
         if ready:
             obey(stage, teller, sys.stdin.readline().strip())
+            quiet_since = time.monotonic()
+        if time.monotonic() - quiet_since > 60:
+            quiet_since = time.monotonic()
+            if hint := next(hints, None):
+                teller.note(hint)
         for part in (stage.hub, stage.site, stage.broker, stage.station):
             if part:
                 part.must_run()
@@ -112,11 +124,12 @@ def main(arguments):
             again(stage, story)
         else:
             story.run()
-        seconds = time.monotonic() - teller.began
-        teller.say()
-        teller.title(f"{len(teller.steps)} steps, all as they should be, in {seconds:.0f} s.")
+            seconds = time.monotonic() - teller.began
+            teller.say()
+            teller.title(f"{len(teller.steps)} steps, all as they should be, in {seconds:.0f} s.")
+            if not chosen.headless:
+                story.go_on()
         if not chosen.headless:
-            story.go_on()
             stay(stage, teller, story)
     except KeyboardInterrupt:
         teller.say()

@@ -9,8 +9,8 @@ import threading
 import time
 
 import mqtt
-from api import Lander, Server
-from rig import ROOT, Rig, RigError, free_port, program, wait_for
+from api import Lander
+from rig import ROOT, Rig, free_port, program, wait_for
 
 SITE = "pump-station"
 ASSET = "acme/oslo/waterworks/station-2/pump-1"
@@ -56,7 +56,7 @@ class Stage:
         ports = self.folder / "ports.json"
         self.ports = json.loads(ports.read_text()) if ports.exists() else {
             name: free_port(preferred if fixed_ports else 0) for name, preferred in
-            {"hub": 8440, "sites": 8441, "link": 8442, "site": 8443, "mqtt": 1883, "modbus": 1502}.items()}
+            {"hub": 8440, "sites": 8441, "link": 8442, "site": 8443, "mqtt": 1883, "modbus": 1502, "webhook": 0}.items()}
         ports.write_text(json.dumps(self.ports))
         self.hub = self.site = self.broker = self.station = self.receiver = self.link = None
         self.at_hub = Lander(self.folder / "hub")
@@ -81,7 +81,7 @@ class Stage:
         self.hub = self.rig.hub("hub", self.ports["hub"], self.ports["sites"], late_after=late_after)
         self.hub.api.wait_up()
         self.link = self.rig.proxy(self.hub.sites_port, self.ports["link"])
-        self.receiver = self.rig.add(Receiver())
+        self.receiver = self.rig.add(Receiver(self.ports["webhook"]))
 
     def start_site(self):
         self.site = self.rig.site("site", self.ports["site"], contact_every="5s")
@@ -134,6 +134,3 @@ class Stage:
 
     def new_alert(self, server, known, fits=lambda alert: True):
         return next((a for a in self.alerts(server) if a["id"] not in known and fits(a)), None)
-
-
-__all__ = ["ASSET", "SITE", "Receiver", "RigError", "Server", "Stage"]

@@ -3,7 +3,7 @@
 import json
 import subprocess
 
-from api import ApiError, Lander  # noqa: F401
+from api import Lander
 from rig import RigError, program, wait_for
 
 APP = """

@@ -10,7 +10,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "demo"))
 
 import rig  # noqa: E402
-from api import ApiError, Lander, Server  # noqa: E402,F401
+from api import Lander  # noqa: E402,F401
 
 DATA = ROOT.parent / "shared" / "data"
 
