@@ -15,7 +15,11 @@ using base::Error;
 constexpr std::size_t kMaxSql = 256u << 10;
 constexpr std::size_t kMaxMessage = 64u << 10;
 // Address space that is not the query's: DuckDB's library, reserved arenas, the stack.
+#ifdef __SANITIZE_ADDRESS__
+constexpr std::uint64_t kReservedMb = 32u << 20;  // AddressSanitizer maps 16 TiB for its shadow
+#else
 constexpr std::uint64_t kReservedMb = 1024;
+#endif
 constexpr unsigned kOpenFiles = 1024;
 
 Error failure_of(const os::ProcessResult& result, const SqlLimits& limits) {
