@@ -88,6 +88,7 @@ Status SqliteStore::admit(const Batch& batch) const {
 Status SqliteStore::load_dedup(Series& series) {
   series.dedup = std::make_unique<Dedup>();
   if (series.extents.empty()) return {};
+  std::size_t wanted = Dedup::kRecent;
   {
     LANDER_ASSIGN(Query row,
                   writer_->query("SELECT high,bits FROM sequence_window WHERE series=?"));
@@ -95,13 +96,14 @@ Status SqliteStore::load_dedup(Series& series) {
     LANDER_ASSIGN(const bool found, row->step());
     if (found) {
       series.dedup->restore_window(static_cast<std::uint64_t>(row->integer(0)), row->bytes(1));
+      wanted = Dedup::kWindow;
     }
   }
   std::vector<Observation> latest;
   LANDER_ASSIGN(Query rows, writer_->query("SELECT data,sequences,count FROM block WHERE series=?"
                                            " ORDER BY t_first DESC, id DESC"));
   rows->bind(1, std::int64_t{series.key});
-  while (latest.size() < Dedup::kRecent) {
+  while (latest.size() < wanted) {
     LANDER_ASSIGN(const bool found, rows->step());
     if (!found) break;
     auto block = sensing::decode_block(rows->bytes(0));

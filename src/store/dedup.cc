@@ -24,6 +24,12 @@ std::uint64_t value_bits(const sensing::Value& value) {
   return hash;
 }
 
+std::uint32_t folded(std::uint64_t value) {
+  return static_cast<std::uint32_t>((value * 0x9E3779B97F4A7C15) >> 32);  // Fibonacci hashing
+}
+
+constexpr base::TimeUs kNobody = INT64_MIN;
+
 }  // namespace
 
 bool Dedup::repeated(const Observation& observation) {
@@ -40,14 +46,16 @@ bool Dedup::repeated(const Observation& observation) {
   return false;
 }
 
+const Dedup::Numbered* Dedup::last_with(std::uint64_t sequence) const {
+  if (numbered_.empty()) return nullptr;
+  const Numbered& at = numbered_[sequence % kWindow];
+  return at.sequence == static_cast<std::uint32_t>(sequence) && at.time != kNobody ? &at : nullptr;
+}
+
 bool Dedup::known_sequence(const Observation& observation, std::uint64_t value) {
   const std::uint64_t sequence = observation.sequence;
-  bool other = false;  // the number stands for another observation
-  for (const Seen& seen : recent_) {
-    if (seen.sequence != sequence) continue;
-    if (seen.time == observation.time || seen.value == value) return true;
-    other = true;
-  }
+  const Numbered* last = last_with(sequence);
+  if (last && (last->time == observation.time || last->value == folded(value))) return true;
   if (high_ == 0 || sequence > high_) return false;
   const bool newer = observation.time > newest_;
   if (high_ - sequence >= kWindow) {
@@ -56,7 +64,7 @@ bool Dedup::known_sequence(const Observation& observation, std::uint64_t value) 
     return false;
   }
   if (!marked(sequence)) return false;
-  if (!other && !newer) return true;
+  if (!last && !newer) return true;
   begin_anew(sequence);
   return false;
 }
@@ -92,14 +100,18 @@ void Dedup::begin_anew(std::uint64_t sequence) {
 }
 
 void Dedup::remember(const Observation& observation) {
-  const Seen seen{observation.time, value_bits(observation.value), observation.sequence};
-  if (recent_.size() < kRecent) {
-    recent_.push_back(seen);
+  newest_ = std::max(newest_, observation.time);
+  const std::uint64_t value = value_bits(observation.value);
+  if (observation.sequence != 0) {
+    if (numbered_.empty()) numbered_.assign(kWindow, {kNobody, 0, 0});
+    numbered_[observation.sequence % kWindow] = {observation.time, folded(value),
+                                                 static_cast<std::uint32_t>(observation.sequence)};
+  } else if (recent_.size() < kRecent) {
+    recent_.push_back({observation.time, value});
   } else {
-    recent_[oldest_] = seen;
+    recent_[oldest_] = {observation.time, value};
     oldest_ = (oldest_ + 1) % kRecent;
   }
-  newest_ = std::max(newest_, observation.time);
 }
 
 void Dedup::restore_window(std::uint64_t high, base::ByteView bits) {

@@ -214,6 +214,22 @@ TEST_F(Repeats, StampedOnArrivalAreKnownByTheirSequence) {
   EXPECT_EQ(commit({.observations = {at(key, kNow + kHour, 5.0, 43)}}).stored, 1u);
 }
 
+// A site that was killed gets hundreds of messages again that it had stored but not acknowledged.
+TEST_F(Repeats, ThatABrokerSendsAgainAfterACrashAreKnownThoughTheyAreStampedAnew) {
+  const SeriesKey key = declare("p");
+  Batch first, again;
+  for (std::uint64_t i = 1; i <= 900; ++i) {
+    first.observations.push_back(at(key, kNow + static_cast<std::int64_t>(i), 0.5 * i, i));
+    again.observations.push_back(at(key, kNow + kHour + static_cast<std::int64_t>(i), 0.5 * i, i));
+  }
+  EXPECT_EQ(commit(first).stored, 900u);
+  open();
+  clock_.pass(kHour);
+  EXPECT_EQ(commit(again).duplicates, 900u);
+  EXPECT_EQ(commit({.observations = {at(key, kNow + kHour + 901, 450.5, 901)}}).stored, 1u);
+  EXPECT_EQ(all(key).size(), 901u);
+}
+
 TEST_F(Repeats, OfASourceThatBeganToCountAnewAreNotSuchAndNothingIsLost) {
   const SeriesKey key = declare("p");
   std::size_t expected = 0;
