@@ -21,7 +21,6 @@ datastreams:
     property: count
     unit: "1"
     from: {source: broker, address: "count#/n", sequence: /n, interval: 1ms}
-commit_interval: 100ms
 """
 
 
