@@ -52,7 +52,7 @@ base::Result<Json> observations(const store::Store& store, const http::Request& 
   LANDER_ASSIGN(const api::Range range, api::range(request, now, 10 * base::kMinute));
   LANDER_ASSIGN(const std::size_t limit, api::count(request, "limit", 1000, kMaxSamples));
   std::map<std::string, Json> series;  // all revisions of a datastream answer together
-  std::size_t left = limit;
+  std::size_t left = kMaxSamples;      // of all datastreams together; `limit` is each one's
   bool truncated = false;
   for (const auto& [key, datastream] : store.datastreams()) {
     if (!asked_for(request, datastream)) continue;
@@ -60,8 +60,8 @@ base::Result<Json> observations(const store::Store& store, const http::Request& 
     entry["datastream"] = api::datastream(datastream);
     Json& samples = entry["samples"];
     if (!samples.is_array()) samples = Json::array();
-    LANDER_TRY(store.read(key, range.from, range.to, left + 1, [&](const store::Sample& sample) {
-      if (left == 0) {
+    LANDER_TRY(store.read(key, range.from, range.to, limit + 1, [&](const store::Sample& sample) {
+      if (left == 0 || samples.size() == limit) {
         truncated = true;
         return false;
       }
@@ -77,7 +77,7 @@ base::Result<Json> observations(const store::Store& store, const http::Request& 
   }
   if (series.empty()) {
     return base::Error(base::Code::kNotFound,
-                       "no datastream matches: GET .../datastreams lists them");
+                       "no datastream matches: `lander datastreams` lists them");
   }
   Json out = {{"series", Json::array()}, {"truncated", truncated}};
   for (auto& [id, entry] : series) out["series"].push_back(std::move(entry));
