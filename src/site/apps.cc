@@ -6,7 +6,6 @@
 
 #include "crypto/crypto.h"
 #include "os/log.h"
-#include "site/newest.h"
 
 namespace lander::site {
 namespace {
@@ -192,22 +191,28 @@ base::Result<Apps::Prepared> Apps::prepare(const App& app, const std::string& di
   for (auto& file : package.files) files[file.name] = std::move(file.bytes);
   LANDER_ASSIGN(const auto spec, stream::Spec::parse(std::move(yaml), files));
 
-  const auto current = newest_datastreams(context_.store);
+  // What is measured now: a datastream that was retired means the same and tells nothing any more.
+  std::map<std::string, sensing::SeriesKey> series;
   std::vector<sensing::Datastream> datastreams;
-  for (const auto& [id, entry] : current) datastreams.push_back(entry.second);
+  for (const auto& bound : bound_) {
+    series[bound.datastream.id] = bound.series;
+    datastreams.push_back(bound.datastream);
+  }
   LANDER_ASSIGN(const auto bindings,
                 package::bind(package.manifest.ports, datastreams, app.wanted.pinned));
   std::map<std::string, stream::BoundPort> ports;
   Prepared out;
   for (const auto& binding : bindings) {
-    const auto& [key, datastream] = current.at(binding.datastream);
+    const auto& datastream =
+        *std::find_if(datastreams.begin(), datastreams.end(),
+                      [&](const auto& d) { return d.id == binding.datastream; });
     stream::BoundPort port;
-    port.series = key;
+    port.series = series.at(datastream.id);
     port.datastream = datastream.id;
     port.from_unit = datastream.unit;
     port.asset = datastream.asset;
     ports[binding.port] = port;
-    out.series.push_back(key);
+    out.series.push_back(port.series);
   }
   LANDER_ASSIGN(auto pipeline, stream::Pipeline::make(spec, ports));
   out.pipeline = std::move(pipeline);

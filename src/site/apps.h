@@ -19,7 +19,10 @@ namespace lander::site {
 // Core's thread only.
 class Apps {
  public:
-  Apps(Context& context, Alarms& alarms) : context_(context), alarms_(alarms) {}
+  // `bound`: the datastreams that are measured now, to bind ports to; call rebind() when it
+  // changed.
+  Apps(Context& context, Alarms& alarms, const std::vector<source::Bound>& bound)
+      : context_(context), alarms_(alarms), bound_(bound) {}
   // Continues where the last run stopped.
   base::Status load(std::optional<trust::Document> trust);
 
@@ -75,6 +78,7 @@ class Apps {
 
   Context& context_;
   Alarms& alarms_;
+  const std::vector<source::Bound>& bound_;
   std::optional<trust::Document> trust_;
   std::map<std::string, App> apps_;           // by name
   std::map<std::string, Arriving> arriving_;  // by digest

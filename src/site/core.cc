@@ -32,7 +32,7 @@ Core::Core(Context context)
     : context_(std::move(context)),
       alarms_(context_),
       models_(context_, alarms_),
-      apps_(context_, alarms_) {}
+      apps_(context_, alarms_, bound_) {}
 
 base::Result<std::unique_ptr<Core>> Core::open(Context context, std::optional<Identity> identity) {
   std::unique_ptr<Core> core(new Core(std::move(context)));
