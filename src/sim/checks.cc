@@ -101,6 +101,22 @@ void check_twin(SiteNode& site, HubNode& hub, Chronicle& chronicle) {
   }
 }
 
+void check_rollouts(HubNode& hub, Chronicle& chronicle) {
+  const auto tenant = hub.core().tenant(hub.scope());
+  LANDER_CHECK(tenant.ok());
+  for (const auto& [id, rollout] : (*tenant)->rollouts) {
+    std::string text = "rollout of " + rollout.version + " " +
+                       std::string(fleet::to_string(rollout.state)) + " " + rollout.reason;
+    for (const auto& [name, site] : rollout.sites) {
+      text += "; " + name + " " + std::string(twin::to_string(site.status));
+    }
+    chronicle.note("hub", text);
+    if (rollout.state == fleet::Rollout::State::kRunning) {
+      chronicle.violation("hub", "a rollout never ends: " + text);
+    }
+  }
+}
+
 void check_alerts(SiteNode& site, HubNode& hub, Chronicle& chronicle) {
   constexpr std::size_t kKeptByHub = 200;
   const auto found = hub.core().site(hub.scope(), site.name());

@@ -16,6 +16,8 @@ void check_observations(SiteNode& site, Chronicle& chronicle);
 // After a quiet time.
 // Desired is reported at both ends, and every component applied or explained.
 void check_twin(SiteNode& site, HubNode& hub, Chronicle& chronicle);
+// No rollout is in progress any more: each is done, halted or cancelled, and says why.
+void check_rollouts(HubNode& hub, Chronicle& chronicle);
 // Both ends have the same events of every alert, and fold them to the same state.
 void check_alerts(SiteNode& site, HubNode& hub, Chronicle& chronicle);
 // Every item that a site's store acknowledged arrived once and unchanged, without gaps; every raw

@@ -70,6 +70,7 @@ Outcome FleetWorld::run() {
       check_alerts(*member->node, *hub_, chronicle_);
       outcome_.observations += member->node->store().stats().observations;
     }
+    check_rollouts(*hub_, chronicle_);
     std::vector<SiteNode*> nodes;
     for (auto& member : members_) nodes.push_back(member->node.get());
     const LakeCount lake = check_lake(nodes, *hub_, chronicle_);

@@ -155,9 +155,20 @@ std::map<std::string, source::Health> SiteNode::source_health() const {
 
 void SiteNode::install_pipeline(std::string id, std::shared_ptr<stream::Pipeline> pipeline,
                                 std::vector<sensing::SeriesKey> series) {
+  const auto measured = [&](sensing::SeriesKey key) {
+    return std::any_of(bound_.begin(), bound_.end(),
+                       [&](const auto& b) { return b.series == key; });
+  };
+  if (id.starts_with("app/") && !std::all_of(series.begin(), series.end(), measured)) {
+    chronicle_.violation(name_, id + " is bound to a datastream that nobody measures");
+  }
+  chronicle_.note(name_, "runs " + id + " over " + std::to_string(series.size()) + " series");
   engine_.install(std::move(id), std::move(pipeline), series);
 }
-void SiteNode::remove_pipeline(const std::string& id) { engine_.remove(id); }
+void SiteNode::remove_pipeline(const std::string& id) {
+  chronicle_.note(name_, "stops " + id);
+  engine_.remove(id);
+}
 std::map<std::string, site::Engine::PipelineHealth> SiteNode::pipeline_health() const {
   return engine_.health();
 }
