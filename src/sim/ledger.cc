@@ -16,7 +16,7 @@ std::uint64_t digest_of(std::string_view type, base::ByteView body) {
 }
 
 base::Result<store::Committed> LedgerStore::commit(const store::Batch& batch) {
-  auto committed = store_->commit(batch);
+  auto committed = ForwardingStore::commit(batch);
   if (!committed.ok()) return committed;
   LANDER_CHECK(committed->item_numbers.size() == batch.items.size());
   for (std::size_t i = 0; i < batch.items.size(); ++i) {

@@ -102,8 +102,8 @@ base::Status Core::meet(const Identity& identity) {
     }
     os::log_info("link", "another hub than before", {{"key", hub.substr(0, 16)}});
   }
-  auto committed = context_.store.commit(batch);
-  return committed.ok() ? base::Status() : base::Status(committed.error());
+  LANDER_TRY(context_.store.commit(batch));
+  return {};
 }
 
 base::Result<std::size_t> Core::commit(std::span<const sensing::Observation> observations) {
@@ -189,7 +189,7 @@ base::Result<Core::Applied> Core::apply_yaml(std::string_view yaml, const std::s
     return base::Error(base::Code::kExhausted,
                        file + " describes more than fits into one message to the hub (512 KiB)");
   }
-  if (auto committed = context_.store.commit(batch); !committed.ok()) return committed.error();
+  LANDER_TRY(context_.store.commit(batch));
   adopt(std::move(wanted));
   return out;
 }

@@ -114,11 +114,11 @@ base::Status Server::open_http() {
   LANDER_ASSIGN(http_, http::Server::start(http_options));
   gate_ = std::make_unique<api::Gate>(*http_, clock_, os::system_random(), reader_);
   LANDER_TRY(load_accounts());
-  auto write_account = [this](const std::string& user, base::Bytes body) {
+  auto write_account = [this](const std::string& user, base::Bytes body) -> base::Status {
     store::Batch batch;
     batch.records.push_back({std::string(kAccountRecord), user, std::move(body)});
-    auto committed = store_->commit(batch);
-    return committed.ok() ? base::Status() : base::Status(committed.error());
+    LANDER_TRY(store_->commit(batch));
+    return {};
   };
   gate_->serve_accounts("site", [this] { return name(); },
                         {[write_account](const access::Account& a) {
@@ -164,8 +164,8 @@ base::Status Server::load_accounts() {
                                         options_.data, core_->context().tenant, "admin"));
   store::Batch batch;
   batch.records.push_back({std::string(kAccountRecord), first.user, access::encode(first)});
-  auto committed = store_->commit(batch);
-  return committed.ok() ? base::Status() : base::Status(committed.error());
+  LANDER_TRY(store_->commit(batch));
+  return {};
 }
 
 Server::~Server() {

@@ -1,0 +1,67 @@
+// A store in front of another: passes everything on. For those that change one thing of it, as a
+// test's full disk or the simulator's ledger do. As thread-safe as the store behind it, which it
+// owns.
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "store/store.h"
+
+namespace lander::store {
+
+class ForwardingStore : public Store {
+ public:
+  explicit ForwardingStore(std::unique_ptr<Store> store) : store_(std::move(store)) {}
+
+  base::Result<Committed> commit(const Batch& batch) override { return store_->commit(batch); }
+  base::Result<SeriesKey> declare(sensing::Datastream datastream) override {
+    return store_->declare(std::move(datastream));
+  }
+  std::optional<sensing::Datastream> datastream(SeriesKey key) const override {
+    return store_->datastream(key);
+  }
+  std::vector<std::pair<SeriesKey, sensing::Datastream>> datastreams() const override {
+    return store_->datastreams();
+  }
+  std::vector<SeriesKey> keys(std::string_view id) const override { return store_->keys(id); }
+  base::Status read(SeriesKey key, base::TimeUs from, base::TimeUs to, std::size_t limit,
+                    const std::function<bool(const Sample&)>& visit) const override {
+    return store_->read(key, from, to, limit, visit);
+  }
+  base::Result<std::vector<Bucket>> downsample(SeriesKey key, base::TimeUs from, base::TimeUs to,
+                                               std::size_t buckets) const override {
+    return store_->downsample(key, from, to, buckets);
+  }
+  base::Result<std::optional<Sample>> latest(SeriesKey key) const override {
+    return store_->latest(key);
+  }
+  base::Result<std::optional<base::Bytes>> record(std::string_view kind,
+                                                  std::string_view key) const override {
+    return store_->record(kind, key);
+  }
+  base::Result<std::vector<Record>> records(std::string_view kind) const override {
+    return store_->records(kind);
+  }
+  std::uint64_t epoch() const override { return store_->epoch(); }
+  base::Status renew_epoch() override { return store_->renew_epoch(); }
+  base::Result<std::vector<Item>> items(Lane lane, std::uint64_t after, std::size_t max_items,
+                                        std::size_t max_bytes) const override {
+    return store_->items(lane, after, max_items, max_bytes);
+  }
+  base::Status forget_items(Lane lane, std::uint64_t through) override {
+    return store_->forget_items(lane, through);
+  }
+  base::Result<std::vector<LaneState>> lanes() const override { return store_->lanes(); }
+  base::Status clock_reference(base::TimeUs reference, base::DurationUs error,
+                               std::string_view source) override {
+    return store_->clock_reference(reference, error, source);
+  }
+  sensing::ClockBook::Utc utc_now() const override { return store_->utc_now(); }
+  Stats stats() const override { return store_->stats(); }
+
+ private:
+  std::unique_ptr<Store> store_;
+};
+
+}  // namespace lander::store
