@@ -12,7 +12,7 @@ import sys
 
 RULES = [
     (re.compile(r"(?<![\w.\-/])/(?:work|root|home/\w+|Users/\w+)/"), "a path of one machine"),
-    (re.compile(r"(?<![\w.\-/])/tmp/w/"), "a path of one machine"),
+    (re.compile(r"(?<![\w.\-/])/tmp/(?!lander)\w+/"), "a path of one machine"),
     (re.compile(r"https?://[^/\s\"']*(?:registry|pypi|npmjs|crates\.io|proxy\.golang|maven|"
                 r"(?:deb|security)\.debian|pythonhosted)", re.I), "a registry's host"),
     (re.compile(r'"resolved":\s*"https?:'), "a registry's host in a lock file "
