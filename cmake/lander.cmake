@@ -4,7 +4,8 @@ add_custom_target(all_tests)
 # lander_module(NAME DEPS module... LINK library...)
 #
 # One folder under src/ = one static library = one namespace. Every *.cc of the folder belongs to it;
-# *_test.cc are the module's own tests (one binary, test_NAME). DEPS are the only modules whose headers
+# *_test.cc are the module's own tests (one binary, test_NAME; run in the repository's root, from which they
+# name the files they read: __FILE__ is whatever ccache made of it). DEPS are the only modules whose headers
 # the folder may include: tools/check_layers.py reads them from here and compares.
 find_package(GTest REQUIRED)
 include(GoogleTest)
@@ -25,6 +26,7 @@ function(lander_module name)
     add_dependencies(all_tests test_${name})
     target_link_libraries(test_${name} PRIVATE lander_${name} ${ARG_TEST_LINK} GTest::gtest_main Threads::Threads)
     gtest_discover_tests(test_${name} TEST_PREFIX ${name}. DISCOVERY_MODE PRE_TEST
+      WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
       PROPERTIES TIMEOUT 300)
   endif()
 endfunction()

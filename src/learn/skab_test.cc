@@ -24,8 +24,7 @@ struct Run {
 };
 
 std::filesystem::path skab() {
-  const std::filesystem::path here = __FILE__;
-  return here.parent_path() / "../../../shared/data/skab";
+  return "../shared/data/skab";
 }
 
 Run read_run(const std::string& name) {

@@ -19,8 +19,9 @@ struct Pump {
 };
 
 std::set<std::string> titles(const std::string& app, const Pump& pump) {
-  const auto path = std::filesystem::path(__FILE__).parent_path() / "../../examples/apps" / app;
-  std::ifstream file(path / "app.yaml");
+  const auto path = std::filesystem::path("examples/apps") / app / "app.yaml";
+  std::ifstream file(path);
+  EXPECT_TRUE(file) << path << " is not there: run this in the repository's root";
   std::stringstream text;
   text << file.rdbuf();
   auto yaml = base::Yaml::parse(text.str(), app);
@@ -74,8 +75,8 @@ TEST(Examples, TheBadVersionShoutsOnAHealthyPumpLouderThanItsGateAllows) {
 }
 
 TEST(Examples, TheOneInTheDocumentationIsAccepted) {
-  std::ifstream file(std::filesystem::path(__FILE__).parent_path() /
-                     "../../docs/formats/pipeline.md");
+  std::ifstream file("docs/formats/pipeline.md");
+  ASSERT_TRUE(file) << "run this in the repository's root";
   std::stringstream text;
   text << file.rdbuf();
   const std::string all = text.str();
