@@ -38,16 +38,25 @@ std::string encode64(ByteView bytes, const char* alphabet, bool pad) {
   return out;
 }
 
-constexpr std::array<std::uint32_t, 256> make_crc_table() {
-  std::array<std::uint32_t, 256> table{};
+// [k][b]: what a byte b does to the sum when k bytes follow it. Eight at a time (Kounavis and
+// Berry, "A Systematic Approach to Building High Performance Software-based CRC Generators", 2005).
+using CrcTables = std::array<std::array<std::uint32_t, 256>, 8>;
+constexpr CrcTables make_crc_tables() {
+  CrcTables tables{};
   for (std::uint32_t i = 0; i < 256; ++i) {
     std::uint32_t crc = i;
     for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) ? 0x82F63B78u : 0u);
-    table[i] = crc;
+    tables[0][i] = crc;
   }
-  return table;
+  for (std::size_t k = 1; k < tables.size(); ++k) {
+    for (std::size_t i = 0; i < 256; ++i) {
+      const std::uint32_t before = tables[k - 1][i];
+      tables[k][i] = (before >> 8) ^ tables[0][before & 255];
+    }
+  }
+  return tables;
 }
-constexpr auto kCrcTable = make_crc_table();
+constexpr CrcTables kCrc = make_crc_tables();
 
 }  // namespace
 
@@ -149,7 +158,15 @@ bool is_utf8(ByteView s) {
 
 std::uint32_t crc32c(ByteView bytes, std::uint32_t seed) {
   std::uint32_t crc = ~seed;
-  for (std::uint8_t b : bytes) crc = kCrcTable[(crc ^ b) & 255] ^ (crc >> 8);
+  std::size_t i = 0;
+  for (; i + 8 <= bytes.size(); i += 8) {
+    const std::uint8_t* at = bytes.data() + i;
+    crc ^= static_cast<std::uint32_t>(at[0]) | static_cast<std::uint32_t>(at[1]) << 8 |
+           static_cast<std::uint32_t>(at[2]) << 16 | static_cast<std::uint32_t>(at[3]) << 24;
+    crc = kCrc[7][crc & 255] ^ kCrc[6][crc >> 8 & 255] ^ kCrc[5][crc >> 16 & 255] ^
+          kCrc[4][crc >> 24] ^ kCrc[3][at[4]] ^ kCrc[2][at[5]] ^ kCrc[1][at[6]] ^ kCrc[0][at[7]];
+  }
+  for (; i < bytes.size(); ++i) crc = kCrc[0][(crc ^ bytes[i]) & 255] ^ (crc >> 8);
   return ~crc;
 }
 

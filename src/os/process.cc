@@ -279,6 +279,17 @@ Result<ProcessResult> run_process(const ProcessOptions& options) {
       .run();
 }
 
+Error become_neighbour(const std::string& name, const std::vector<std::string>& arguments) {
+  const auto own = absolute_path("/proc/self/exe");
+  if (!own.ok()) return own.error();
+  const std::string path = own->substr(0, own->rfind('/') + 1) + name;
+  std::vector<char*> argv = {const_cast<char*>(path.c_str())};
+  for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+  argv.push_back(nullptr);
+  ::execv(path.c_str(), argv.data());
+  return system_error("starting " + path, errno);
+}
+
 Result<std::string> own_program() {
   // Not where it leads: an upgrade that replaced the file would leave a path to nothing, or to
   // another version. The child, before it executes this, is the same program.

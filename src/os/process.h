@@ -41,6 +41,10 @@ struct ProcessResult {
 // empty argv, kIo when no process can be made. Thread-safe.
 base::Result<ProcessResult> run_process(const ProcessOptions& options);
 
+// Goes on as the program `name` that stands beside this one, with these arguments (argv[0] is its
+// own); returns only when that failed: kNotFound when it is not there.
+base::Error become_neighbour(const std::string& name, const std::vector<std::string>& arguments);
+
 // What run_process() starts this very program by, also when its file was replaced since.
 base::Result<std::string> own_program();
 // `path`, which must exist, as a child of run_process() finds it: its folder is "/".

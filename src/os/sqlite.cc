@@ -2,7 +2,9 @@
 
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 namespace lander::os {
 namespace {
@@ -42,6 +44,17 @@ Error failed(sqlite3* database, int result, std::string_view sql) {
 Error failed(sqlite3_stmt* statement, int result) {
   const char* sql = sqlite3_sql(statement);
   return failed(sqlite3_db_handle(statement), result, sql != nullptr ? sql : "");
+}
+
+constexpr int kMostLogPages = 8192;  // 32 MiB: nobody has made a checkpoint
+
+int on_commit(void* pages, sqlite3* database, const char*, int in_log) {
+  static_cast<std::atomic<std::uint64_t>*>(pages)->store(static_cast<std::uint64_t>(in_log));
+  if (in_log >= kMostLogPages) {
+    // What it could not do is done the next time; the commit itself is durable.
+    (void)sqlite3_wal_checkpoint_v2(database, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  }
+  return SQLITE_OK;
 }
 
 }  // namespace
@@ -138,8 +151,11 @@ Result<Database> Database::open(const std::string& path, const Options& options)
   sqlite3_extended_result_codes(handle, 1);
   sqlite3_busy_timeout(handle, options.busy_timeout_ms);
   sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
-  const Status status = database.configure(options);
+  if (options.secures_log) sqlite3_db_config(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  Status status = database.configure(options);
+  if (status.ok() && options.secures_log && !options.read_only) status = database.secure_log();
   if (!status.ok()) return status.error().context("opening " + path);
+  sqlite3_db_config(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);
   return database;
 }
 
@@ -160,21 +176,64 @@ Status Database::configure(const Options& options) {
                                   mode + "\")");
     }
   }
+  if (!options.checkpoints) {
+    // Replaces SQLite's own hook, which would make checkpoints.
+    sqlite3_wal_hook(handle_, on_commit, log_pages_.get());
+  }
   // The log is cut back to this after a checkpoint: a burst must not hold disk space for ever.
   return execute("PRAGMA synchronous=FULL;PRAGMA journal_size_limit=16777216");
+}
+
+// After a sync that failed, Linux takes the pages for clean: they are read back, and no later sync
+// writes them. A log that a process before this one left may be such a one, all or in part. Commits
+// that came after it, and were synced, would go with it at a power cut; and a checkpoint of what is
+// not on the disk would leave a mixture. So its bytes are written once more before anything is done
+// with them, under the lock that keeps others from adding to it.
+Status Database::secure_log() {
+  LANDER_ASSIGN(Transaction transaction, Transaction::begin(*this));
+  sqlite3_file* log = nullptr;
+  sqlite3_file_control(handle_, nullptr, SQLITE_FCNTL_JOURNAL_POINTER, &log);
+  if (log == nullptr || log->pMethods == nullptr) return {};  // in memory
+  sqlite3_int64 size = 0;
+  int result = log->pMethods->xFileSize(log, &size);
+  std::vector<char> bytes(static_cast<std::size_t>(std::clamp<sqlite3_int64>(size, 0, 64 << 10)));
+  for (sqlite3_int64 at = 0; at < size && result == SQLITE_OK;) {
+    const int part = static_cast<int>(
+        std::min<sqlite3_int64>(size - at, static_cast<sqlite3_int64>(bytes.size())));
+    result = log->pMethods->xRead(log, bytes.data(), part, at);
+    if (result == SQLITE_OK) result = log->pMethods->xWrite(log, bytes.data(), part, at);
+    at += part;
+  }
+  if (size > 0 && result == SQLITE_OK) result = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
+  if (result == SQLITE_OK) return {};
+  return Error(code_of(result), std::string("securing the log: ") + sqlite3_errstr(result));
 }
 
 Result<std::string> Database::set_wal() {
   LANDER_ASSIGN(Statement statement, prepare("PRAGMA journal_mode=WAL"));
   LANDER_ASSIGN(const bool row, statement.step());
-  return row ? std::string(statement.text(0)) : std::string();
+  std::string mode = row ? std::string(statement.text(0)) : std::string();
+  // The answer comes before the change commits: where that fails, a journal stays in use that is
+  // not safe against a power cut, though the answer was "wal".
+  LANDER_TRY(statement.run());
+  return mode;
 }
 
-Database::Database(Database&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+Status Database::checkpoint() {
+  const int result =
+      sqlite3_wal_checkpoint_v2(handle_, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  // Another connection's checkpoint is under way: that is as good.
+  if (result == SQLITE_OK || (result & 0xFF) == SQLITE_BUSY) return {};
+  return failed(handle_, result, "checkpoint");
+}
+
+Database::Database(Database&& other) noexcept
+    : handle_(std::exchange(other.handle_, nullptr)), log_pages_(other.log_pages_) {}
 Database& Database::operator=(Database&& other) noexcept {
   if (this != &other) {
     sqlite3_close_v2(handle_);
     handle_ = std::exchange(other.handle_, nullptr);
+    log_pages_ = other.log_pages_;
   }
   return *this;
 }

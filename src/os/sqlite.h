@@ -6,6 +6,7 @@
 // kUnavailable, others -> kIo.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -58,6 +59,12 @@ class Database {
     bool read_only = false;
     int cache_kib = 2048;  // page cache, bounded
     int busy_timeout_ms = 5000;
+    // False: a commit moves no log into the database before the log has 32 MiB; somebody calls
+    // checkpoint() of another connection when log_pages() are many.
+    bool checkpoints = true;
+    // Makes a log that is there durable before it is used (one write of its bytes): what a process
+    // before left may not be on the disk. False: another connection of this process did.
+    bool secures_log = true;
   };
   // Opens or creates; WAL, synchronous=FULL, foreign keys on. A VFS without shared memory gets
   // exclusive locking: then one connection a file.
@@ -71,11 +78,19 @@ class Database {
   std::int64_t last_insert_rowid() const;
   std::int64_t changes() const;
 
+  // In the log after this connection's last commit, when it makes no checkpoints. Any thread.
+  std::uint64_t log_pages() const { return *log_pages_; }
+  // Moves of the log into the database what no reader needs; waits for nobody.
+  base::Status checkpoint();
+
  private:
   explicit Database(sqlite3* handle) : handle_(handle) {}
   base::Status configure(const Options& options);
   base::Result<std::string> set_wal();
+  base::Status secure_log();
   sqlite3* handle_ = nullptr;
+  std::shared_ptr<std::atomic<std::uint64_t>> log_pages_ =
+      std::make_shared<std::atomic<std::uint64_t>>(0);
 };
 
 // Rolls back in its destructor unless commit() returned ok.
