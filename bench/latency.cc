@@ -83,6 +83,7 @@ class Site : public site::Shell {
     store::Store::Options options;
     options.path = folder + "/site.db";
     options.clock = &os::system_clock();
+    options.raw_lane = link::kLaneBulk;
     store_ = must(store::Store::open(options));
     core_ = must(site::Core::open({*store_, os::system_files(), os::system_clock(),
                                    os::system_random(), *this, folder, "local", "bench"},

@@ -8,8 +8,10 @@
 #include <nlohmann/json.hpp>
 
 #include "base/check.h"
+#include "sensing/value.h"
 #include "source/json_leaves.h"
 #include "source/mqtt_codec.h"
+#include "source/payload_offers.h"
 #include "source/topic_table.h"
 
 namespace {
@@ -41,7 +43,9 @@ source::TopicTable make_table() {
   for (const auto& [address, kind] :
        {std::pair("t#/v", sensing::Kind::kNumber), std::pair("t#/a/0", sensing::Kind::kInteger),
         std::pair("t", sensing::Kind::kText), std::pair("t", sensing::Kind::kNumber),
-        std::pair("t#/b", sensing::Kind::kBoolean), std::pair("t#", sensing::Kind::kNumber)}) {
+        std::pair("t#/b", sensing::Kind::kBoolean), std::pair("t#", sensing::Kind::kNumber),
+        std::pair("t#/w", sensing::Kind::kWaveform), std::pair("t", sensing::Kind::kWaveform),
+        std::pair("t#/i", sensing::Kind::kInterval), std::pair("t", sensing::Kind::kObject)}) {
     source::Bound one;
     one.series = series++;
     one.datastream.id = "d" + std::to_string(one.series);
@@ -83,9 +87,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static const source::TopicTable table = make_table();
   std::vector<sensing::Observation> out;
   std::string problem;
-  const int problems = table.decode({"t", bytes, false, 1}, out, problem);
-  LANDER_CHECK(out.size() <= 6 && (problems == 0 || !problem.empty()));
+  const auto keep = [](base::ByteView content, std::string_view media_type) {
+    return base::Result<sensing::Object>(
+        sensing::Object{{}, content.size(), std::string(media_type)});
+  };
+  const auto problems = table.decode({"t", bytes, false, 1}, keep, out, problem);
+  LANDER_CHECK(problems.ok());
+  LANDER_CHECK(out.size() <= 10 && (*problems == 0 || !problem.empty()));
+  source::CandidateTable candidates;
+  source::offer_payload(candidates, "t", bytes);
   LANDER_CHECK(source::is_utf8(problem));
+  for (const sensing::Observation& one : out) LANDER_CHECK(sensing::valid(one.value).ok());
   for (const sensing::Observation& one : out)
     if (const auto* text = std::get_if<std::string>(&one.value))
       LANDER_CHECK(source::is_utf8(*text));

@@ -66,7 +66,8 @@ SEAMS = {
                    "take an os::Random&", {}),
     "process": (r"(?<![\w.>])(?:::|std::)?(?:fork|vfork|popen|posix_spawnp?|execvp?e?|execl[pe]?"
                 r"|system)\s*\(",
-                "use os::run_process", {}),
+                "use os::run_process", {"sim": "forks itself at a moment of a store's life, to try what "
+                                                "may happen from there"}),
     "socket": (r"#\s*include\s*<(?:sys/socket\.h|netinet/[\w.]+|arpa/inet\.h|sys/epoll\.h|netdb\.h)>",
                "use http or a Source",
                {"http": "the owner of the sockets", "source": "the owner of the equipment's protocols",

@@ -1,6 +1,7 @@
 // A real server and a real door, spoken to over TCP.
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <map>
 #include <thread>
 
@@ -245,6 +246,49 @@ TEST(Shapes, BrokenUtf8FromOutsideIsReplacedNotThrownAt) {
   alert.id = "a";
   alert.comment = "caf\xe9";
   EXPECT_NE(dump(api::alert(alert, "pump-7", 1)).find("caf\xef\xbf\xbd"), std::string::npos);
+}
+
+sensing::Observation at_noon(sensing::Value value) {
+  return {1, sensing::Quality::kGood, 1'767'268'800 * base::kSecond, 0, std::move(value)};
+}
+
+TEST(Shapes, AWaveformIsWholeInAQueryAndBriefWhereManyAreTold) {
+  std::vector<double> samples(960);
+  for (std::size_t i = 0; i < samples.size(); ++i) samples[i] = i % 2 ? 3 : -4;
+  samples[5] = NAN;
+  const auto waveform = at_noon(
+      std::make_shared<const sensing::Waveform>(sensing::Waveform{25'600, std::move(samples)}));
+  const Json whole = value(waveform), few = brief(waveform);
+  EXPECT_EQ(whole["rate_hz"], 25'600);
+  EXPECT_EQ(whole["samples"].size(), 960u);
+  EXPECT_TRUE(whole["samples"][5].is_null());
+  EXPECT_EQ(few["count"], 960u);
+  EXPECT_EQ(few["least"], -4);
+  EXPECT_EQ(few["most"], 3);
+  EXPECT_NEAR(few["rms"].get<double>(), std::sqrt(12.5), 0.01);
+  EXPECT_EQ(few["preview"].size(), 96u);
+  EXPECT_EQ(few["preview"][0], Json({-4, 3}));
+  EXPECT_FALSE(few.contains("samples"));
+  const Json nothing = brief(
+      at_noon(std::make_shared<const sensing::Waveform>(sensing::Waveform{1, {NAN, INFINITY}})));
+  EXPECT_TRUE(nothing["least"].is_null() && nothing["rms"].is_null());
+  EXPECT_EQ(nothing["preview"].dump(), "[[null,null],[null,null]]");
+}
+
+TEST(Shapes, AnObjectIsNamedByItsDigestAndAnIntervalByItsEnd) {
+  sensing::Object object{{}, 1234, "image/jpeg"};
+  object.sha256.fill(0xAB);
+  const Json thing = value(at_noon(std::make_shared<const sensing::Object>(object)));
+  std::string hex;
+  for (int i = 0; i < 32; ++i) hex += "ab";
+  EXPECT_EQ(thing, Json({{"sha256", hex}, {"bytes", 1234}, {"media_type", "image/jpeg"}}));
+  const Json lasted = value(at_noon(
+      std::make_shared<const sensing::Interval>(sensing::Interval{90 * base::kSecond, "batch 7"})));
+  EXPECT_EQ(lasted,
+            Json({{"end", "2026-01-01T12:01:30Z"}, {"duration_s", 90.0}, {"label", "batch 7"}}));
+  const Json endless =
+      brief(at_noon(std::make_shared<const sensing::Interval>(sensing::Interval{INT64_MAX, ""})));
+  EXPECT_TRUE(endless["end"].is_null());
 }
 
 TEST(Shapes, ARangeThatNobodyCanMeanIsRefused) {

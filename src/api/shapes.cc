@@ -24,16 +24,22 @@ Json model_inputs(const model::Model& model) {
   return list;
 }
 
+// What holds, whether it was declared or is the default.
+Json thinning(const sensing::Datastream& d) {
+  Json list = Json::array();
+  const auto& declared = d.policy.thinning;
+  for (const auto& step : declared.empty() ? sensing::default_thinning(d.kind) : declared) {
+    const char* keep = step.summaries == 0               ? "nothing"
+                       : step.summaries == base::kMinute ? "minutes"
+                                                         : "hours";
+    list.push_back({{"beyond", base::to_text(step.beyond)}, {"keep", keep}});
+  }
+  return list;
+}
+
 }  // namespace
 
 Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
-
-Json value(const sensing::Value& value) {
-  if (const auto* n = std::get_if<double>(&value)) return number(*n);
-  if (const auto* i = std::get_if<std::int64_t>(&value)) return *i;
-  if (const auto* b = std::get_if<bool>(&value)) return *b;
-  return std::get<std::string>(value);
-}
 
 Json time(base::TimeUs time) { return time == 0 ? Json(nullptr) : Json(base::to_rfc3339(time)); }
 
@@ -52,7 +58,10 @@ Json datastream(const sensing::Datastream& d) {
         {"offset", number(d.calibration.offset)},
         {"date", d.calibration.date},
         {"certificate", d.calibration.certificate}}},
-      {"policy", {{"uplink", sensing::to_string(d.policy.uplink)}, {"pickup", d.policy.pickup}}},
+      {"policy",
+       {{"uplink", sensing::to_string(d.policy.uplink)},
+        {"pickup", d.policy.pickup},
+        {"thinning", thinning(d)}}},
       {"source", d.binding.source},
       {"address", d.binding.address}};
   if (d.location) {

@@ -24,7 +24,13 @@ using Json = nlohmann::json;
 
 // JSON has no NaN and no infinity: those are null here, the quality says why.
 Json number(double value);
-Json value(const sensing::Value& value);
+// A waveform {"rate_hz","samples"}, an object {"sha256","bytes","media_type"}, an interval
+// {"end","duration_s","label"}.
+Json value(const sensing::Observation& observation);
+// The same where many are told at once: of a waveform
+// {"rate_hz","count","least","most","rms","preview"}, the last at most 96 pairs of least and most,
+// equally spaced.
+Json brief(const sensing::Observation& observation);
 Json time(base::TimeUs time);  // null for 0
 
 Json datastream(const sensing::Datastream& datastream);

@@ -142,6 +142,49 @@ TEST_F(CliTest, AQueryShowsValueUnitQualityTimeAndItsError) {
   EXPECT_EQ(at_peer({"query", "--last", "1m", "--from", "2026-01-01T00:00:00Z"}), 2);
 }
 
+TEST_F(CliTest, AQueryHasALineForAWaveformAnObjectAndAnInterval) {
+  peer_.is("site", "pump-7");
+  const auto sample = [](Json value) {
+    return Json{{"time", "2026-11-22T11:59:00Z"}, {"value", std::move(value)}, {"quality", "Good"}};
+  };
+  const std::string digest(64, 'a');
+  peer_.says(
+      "GET /api/v1/sites/pump-7/observations", 200,
+      {{"series",
+        {{{"datastream", {{"id", "x"}, {"unit", "mm/s"}}},
+          {"samples",
+           {sample({{"rate_hz", 25600}, {"samples", {1.5, nullptr, -2.0}}}),
+            sample({{"rate_hz", 8.5}, {"count", 40}, {"least", nullptr}, {"most", nullptr}}),
+            sample({{"sha256", digest}, {"bytes", 1234}, {"media_type", "image/png"}}),
+            sample({{"end", "2026-11-22T12:00:30Z"}, {"duration_s", 90.0}, {"label", "batch 7"}}),
+            sample({{"duration_s", 1e300}}), sample({{"what", "else"}})}}}}},
+       {"truncated", false}});
+  EXPECT_EQ(at_peer({"query"}), 0) << err_;
+  for (const std::string& line :
+       {std::string("3 samples at 25600 Hz, -2 to 1.5"), std::string("40 samples at 8.5 Hz  mm/s"),
+        "image/png, 1234 bytes, " + digest,
+        std::string("batch 7, for 90 s until 2026-11-22T12:00:30Z"),
+        std::string("{\"what\":\"else\"}")}) {
+    EXPECT_NE(out_.find(line), std::string::npos) << line << "\n" << out_;
+  }
+}
+
+TEST_F(CliTest, AnObjectIsDownloadedAndCheckedAgainstItsName) {
+  peer_.is("site", "pump-7");
+  const std::string content = "\xFF\xD8 not JSON";
+  const std::string digest = crypto::sha256_hex(base::as_bytes(content));
+  const std::string file = folder_ + "/image.jpg";
+  peer_.says_bytes("GET /api/v1/sites/pump-7/objects/" + digest, content);
+  EXPECT_EQ(at_peer({"object", digest, "-o", file}), 0) << err_;
+  EXPECT_EQ(base::as_text(*os::system_files().read(file, 100)), content);
+  const std::string other(64, 'b');
+  peer_.says_bytes("GET /api/v1/sites/pump-7/objects/" + other, content);
+  EXPECT_EQ(at_peer({"object", other, "-o", file + ".other"}), 1);
+  EXPECT_FALSE(os::system_files().exists(file + ".other"));
+  EXPECT_EQ(at_peer({"object", "b00", "-o", file}), 2);
+  EXPECT_EQ(at_peer({"object", digest}), 2);
+}
+
 TEST_F(CliTest, AnAlertIsFoundByTheEndOfItsIdAndAcknowledged) {
   peer_.is("hub", "hub");
   peer_.says("GET /api/v1/alerts", 200, Json::array({alert()}));

@@ -5,11 +5,13 @@
 #include <cstdlib>
 
 #include "cli/world.h"
+#include "os/process.h"
 #include "os/terminal.h"
 
 namespace lander::cli {
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv, MakeObservationFile parquet) {
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
   World world{
       os::system_files(),
       os::system_clock(),
@@ -23,8 +25,10 @@ int main(int argc, char** argv) {
       [](base::DurationUs duration) { os::pause(duration); },
       os::is_terminal(STDOUT_FILENO),
       os::is_terminal(STDERR_FILENO),
-      os::terminal_columns(STDOUT_FILENO, 80)};
-  return run(world, std::vector<std::string>(argv + 1, argv + argc));
+      os::terminal_columns(STDOUT_FILENO, 80),
+      std::move(parquet),
+      [&arguments] { return os::become_neighbour("lander-parquet", arguments); }};
+  return run(world, arguments);
 }
 
 }  // namespace lander::cli

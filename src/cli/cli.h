@@ -2,9 +2,12 @@
 // person (tables, relative times) or a program (--json).
 #pragma once
 
+#include "cli/world.h"
+
 namespace lander::cli {
 
 // Exit status: 0 done, 1 failed (stderr says what, where, what to do), 2 wrong usage.
-int main(int argc, char** argv);
+// `parquet`: how to write such files, where this program can.
+int main(int argc, char** argv, MakeObservationFile parquet = {});
 
 }  // namespace lander::cli

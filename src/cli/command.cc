@@ -17,12 +17,14 @@ constexpr const char* kEverywhere =
 void add_areas(Commands& commands) {
   add_status(commands);
   add_observe(commands);
+  add_object(commands);
   add_alerts(commands);
   add_desired(commands);
   add_models(commands);
   add_link(commands);
   add_sql(commands);
   add_sites(commands);
+  add_store(commands);
   add_trust(commands);
   add_accounts(commands);
   add_apps(commands);

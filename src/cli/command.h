@@ -44,12 +44,14 @@ void add_status(Commands& commands);
 void add_sites(Commands& commands);
 void add_desired(Commands& commands);  // candidates, apply, twin
 void add_observe(Commands& commands);  // datastreams, query, plot
+void add_object(Commands& commands);
 void add_alerts(Commands& commands);
 void add_models(Commands& commands);  // readiness, learn, model
 void add_link(Commands& commands);
 void add_sql(Commands& commands);
 void add_apps(Commands& commands);
 void add_rollouts(Commands& commands);
+void add_store(Commands& commands);
 void add_trust(Commands& commands);
 void add_accounts(Commands& commands);
 

@@ -52,6 +52,10 @@ class Peer {
     const std::lock_guard lock(mutex_);
     answers_[request] = {status, body.is_null() ? "" : body.dump()};
   }
+  void says_bytes(const std::string& request, std::string body) {
+    const std::lock_guard lock(mutex_);
+    answers_[request] = {200, std::move(body)};
+  }
   // "METHOD /path?query body", the query decoded and in order of its names; of /me nothing.
   std::vector<std::string> asked() {
     const std::lock_guard lock(mutex_);

@@ -91,6 +91,12 @@ base::Result<Json> Session::send(std::string_view method, const std::string& tar
 
 base::Result<Json> Session::get(const std::string& target) { return send("GET", target, {}, ""); }
 
+base::Result<base::Bytes> Session::fetch(const std::string& target) {
+  LANDER_ASSIGN(http::ClientResponse response, exchange("GET", target, {}, ""));
+  if (response.status < 200 || response.status >= 300) return refusal(response);
+  return std::move(response.body);
+}
+
 base::Result<Json> Session::post(const std::string& target, const Json& body) {
   const std::string text = body.dump(-1, ' ', false, Json::error_handler_t::replace);
   return send("POST", target, base::as_bytes(text), "application/json");

@@ -52,6 +52,7 @@ class Session {
   base::Result<Json> post(const std::string& target, const Json& body);
   base::Result<Json> send(std::string_view method, const std::string& target, base::ByteView body,
                           std::string_view content_type);
+  base::Result<base::Bytes> fetch(const std::string& target);  // bytes rather than JSON
   // As send(), whatever the status: for /healthz.
   base::Result<http::ClientResponse> exchange(std::string_view method, const std::string& target,
                                               base::ByteView body, std::string_view content_type);

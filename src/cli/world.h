@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,8 +10,22 @@
 #include "base/result.h"
 #include "os/clock.h"
 #include "os/files.h"
+#include "sensing/block.h"
 
 namespace lander::cli {
+
+// A table of observations that is being written.
+class ObservationFile {
+ public:
+  virtual ~ObservationFile() = default;
+  // Of one datastream, times in UTC, give or take `error` (INT64_MAX: unknown). What is no number,
+  // integer, boolean or text comes as text.
+  virtual base::Status add(const sensing::Datastream& context, base::DurationUs error,
+                           sensing::Block rows) = 0;
+  virtual base::Status finish() = 0;
+};
+using MakeObservationFile =
+    std::function<base::Result<std::unique_ptr<ObservationFile>>(const std::string& path)>;
 
 struct World {
   os::Files& files;
@@ -22,6 +37,9 @@ struct World {
   std::function<void(base::DurationUs)> pause;
   bool out_is_terminal = false, err_is_terminal = false;
   int columns = 80;
+  MakeObservationFile parquet;  // empty: this program cannot
+  // Goes on as the program that can, with the same arguments; returns when that failed.
+  std::function<base::Error()> become_parquet;
 };
 
 // The whole command but for main()'s wiring. `arguments` without the program's name.

@@ -41,9 +41,9 @@ TEST_F(LakeTest, EveryKindOfValueIsKeptToTheBit) {
   sensing::Block texts = booleans;
   texts.kind = Kind::kText;
   texts.booleans.clear();
-  texts.texts = {"läuft", std::string("a\xff"
-                                      "b\xc3",
-                                      4)};
+  texts.strings = {"läuft", std::string("a\xff"
+                                        "b\xc3",
+                                        4)};
   ingest({declared(1, datastream("r")), declared(2, datastream("i", Kind::kInteger)),
           declared(3, datastream("b", Kind::kBoolean)), declared(4, datastream("t", Kind::kText)),
           blocks(1, {series_block("r", reals), series_block("i", integers),
@@ -148,6 +148,30 @@ TEST_F(LakeTest, ABodyThatDoesNotDecodeIsSetAsideAndCountedAndNothingElseStops) 
             6.0);
   ingest(hostile);
   EXPECT_EQ(lake_->stats().duplicates, number + 1) << "parked items are receipted, too";
+}
+
+TEST_F(LakeTest, KindsThatTheTablesHaveNoColumnForAreSetAsideAndTheRestGoesOn) {
+  auto one_block = numbers(kNoon, {1});
+  auto refused = series_block("p1", one_block);
+  std::vector<link::Item> items = {declared(1, datastream("p1"))};
+  for (std::uint8_t kind = 4; kind < 8; ++kind) {
+    base::Bytes& bytes = refused.block;
+    bytes[3] = kind;
+    bytes.resize(bytes.size() - 4);
+    const std::uint32_t crc = base::crc32c(bytes);
+    for (int i = 0; i < 4; ++i) bytes.push_back(static_cast<std::uint8_t>(crc >> (8 * i)));
+    items.push_back(blocks(kind, {refused}));
+  }
+  items.push_back(blocks(9, {series_block("p1", numbers(kNoon, {7}))}));
+  items.push_back(declared(10, datastream("burst", sensing::Kind::kWaveform)));
+  ingest(items);
+  flush();
+  EXPECT_EQ(lake_->stats().parked, 4u);
+  EXPECT_EQ(one("SELECT sum(value) FROM observation"), 7.0);
+  EXPECT_EQ(one("SELECT kind FROM datastream WHERE datastream = 'burst'"), "waveform");
+  const auto parked = lake_->stats().parked;
+  ingest(items);
+  EXPECT_EQ(lake_->stats().parked, parked) << "they are receipted: nobody sends them again";
 }
 
 TEST_F(LakeTest, TimesThatNoReaderCanHoldAreSetAside) {

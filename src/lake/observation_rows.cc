@@ -22,6 +22,8 @@ std::size_t sequence_at(std::string_view text, std::size_t at) {
   return 0;
 }
 
+}  // namespace
+
 std::string utf8_of(std::string_view text) {
   std::string out;
   for (std::size_t at = 0; at < text.size();) {
@@ -36,6 +38,8 @@ std::string utf8_of(std::string_view text) {
   }
   return out;
 }
+
+namespace {
 
 // One decoded block of the datastream whose rows are being given.
 struct Piece {
@@ -95,6 +99,8 @@ class ObservationRows : public TableRows {
          ++group_) {
       const link::SeriesBlock& of = raw_[group_].block;
       LANDER_ASSIGN(sensing::Block block, sensing::decode_block(of.block));
+      if (block.kind > sensing::Kind::kText)
+        return base::Error(base::Code::kInternal, "a block was taken and has no column");
       const auto piece = static_cast<std::uint32_t>(pieces_.size());
       for (std::uint32_t i = 0; i < block.size(); ++i) {
         const auto time = utc_of(block.times[i], of.utc_offset);
@@ -171,7 +177,7 @@ class ObservationRows : public TableRows {
       chunk.same(column_, Cell());
       chunk.same(column_ + 1, Cell());
       for (std::size_t row = 0; row < run.size(); ++row)
-        chunk.cell(column_ + 2, row, utf8_of(block(run[row]).texts[run[row].index]));
+        chunk.cell(column_ + 2, row, utf8_of(block(run[row]).strings[run[row].index]));
     } else {
       chunk.doubles(column_, doubles_);
       if (kind == sensing::Kind::kInteger)

@@ -30,6 +30,10 @@ base::Status judge_blocks(Judged& judged) {
   for (const auto& one : blocks) {
     auto block = sensing::decode_block(one.block);
     if (!block.ok()) return block.error().context("block of " + one.datastream);
+    if (block->kind > sensing::Kind::kText) {  // the tables have no column for it
+      return Error(Code::kUnsupported, "block of " + one.datastream + ": the lake keeps no " +
+                                           std::string(sensing::to_string(block->kind)) + "s yet");
+    }
     if (block->size() == 0) continue;
     const auto from = utc_of(block->times.front(), one.utc_offset);
     const auto to = utc_of(block->times.back(), one.utc_offset);

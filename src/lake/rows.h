@@ -69,6 +69,9 @@ std::unique_ptr<TableRows> rows_of(Table table, Contents& contents, const Contex
 std::unique_ptr<TableRows> observation_rows(std::vector<Contents::Raw>& raw,
                                             const Context& context);
 
+// What is not well-formed becomes U+FFFD.
+std::string utf8_of(std::string_view text);
+
 // UTC of a time as claimed, within what the tables can hold; nullopt otherwise.
 std::optional<base::TimeUs> utc_of(base::TimeUs claimed, base::DurationUs offset);
 

@@ -88,7 +88,7 @@ base::Status add_rows(Session& session, const std::string& sql, Buckets& buckets
 
 void add_block(const Question& question, const link::SeriesBlock& series, Buckets& buckets) {
   const auto block = sensing::decode_block(series.block);
-  if (!block.ok() || block->kind == sensing::Kind::kText) return;
+  if (!block.ok() || !sensing::is_numeric(block->kind)) return;
   for (std::size_t i = 0; i < block->size(); ++i) {
     const auto time = utc_of(block->times[i], series.utc_offset);
     if (!time || !question.asks(*time)) continue;

@@ -23,9 +23,7 @@ struct Run {
   std::vector<bool> anomaly;
 };
 
-std::filesystem::path skab() {
-  return "../shared/data/skab";
-}
+std::filesystem::path skab() { return "../shared/data/skab"; }
 
 Run read_run(const std::string& name) {
   Run run;

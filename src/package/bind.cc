@@ -19,7 +19,7 @@ bool ends_in(std::string_view asset, std::string_view suffix) {
 }
 
 bool fits(const PortNeed& port, const Datastream& datastream) {
-  return datastream.property == port.property && datastream.kind != sensing::Kind::kText &&
+  return datastream.property == port.property && sensing::is_numeric(datastream.kind) &&
          ends_in(datastream.asset, port.asset) &&
          sensing::conversion(datastream.unit, port.unit).ok();
 }
@@ -42,9 +42,10 @@ base::Result<PortBinding> bind_pinned(const PortNeed& port, const std::string& i
     return Error(Code::kNotFound, described(port) + " is pinned to " + base::quoted(id) +
                                       ", which is no datastream of this site");
   }
-  if (found->kind == sensing::Kind::kText) {
+  if (!sensing::is_numeric(found->kind)) {
     return Error(Code::kInvalid,
-                 described(port) + " is pinned to " + base::quoted(id) + ", which is text");
+                 described(port) + " is pinned to " + base::quoted(id) + ", which is of kind " +
+                     std::string(sensing::to_string(found->kind)) + ": expected numbers");
   }
   const auto conversion = sensing::conversion(found->unit, port.unit);
   if (!conversion.ok()) {

@@ -82,6 +82,18 @@ TEST(Binding, TextFeedsNoPort) {
   EXPECT_FALSE(bind({{"s", "state", "1", ""}}, site, {{"s", "state"}}).ok());
 }
 
+TEST(Binding, OnlyNumbersFeedAPort) {
+  for (const auto kind :
+       {sensing::Kind::kWaveform, sensing::Kind::kObject, sensing::Kind::kInterval}) {
+    auto site = kSite;
+    site[0].kind = kind;
+    EXPECT_FALSE(bind({{"vib", "vibration", "mm/s", "pump-1"}}, site, {}).ok());
+    const auto pinned = bind({{"vib", "vibration", "mm/s", ""}}, site, {{"vib", "p1-vib"}});
+    ASSERT_FALSE(pinned.ok());
+    EXPECT_NE(pinned.error().message().find("expected numbers"), std::string::npos);
+  }
+}
+
 TEST(Binding, TellsOfEveryPortThatFailed) {
   const auto bound =
       bind({{"vib", "vibration", "mm/s", ""}, {"h", "humidity", "%", ""}}, kSite, {});

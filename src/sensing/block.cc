@@ -4,6 +4,9 @@
 #include <bit>
 #include <cmath>
 
+#include "sensing/chunk.h"
+#include "sensing/wire.h"
+
 namespace lander::sensing {
 namespace {
 
@@ -21,25 +24,6 @@ enum NumberCoding : std::uint8_t { kXor = 0, kDecimal = 1 };
 constexpr int kMaxDecimals = 6;
 constexpr double kPowers[kMaxDecimals + 1] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6};
 constexpr double kExact = 9007199254740992.0;  // 2^53: integers below have one double each
-
-std::uint64_t zigzag(std::uint64_t difference) {
-  return difference << 1 ^ (difference >> 63 ? ~std::uint64_t{0} : 0);
-}
-std::uint64_t unzigzag(std::uint64_t coded) {
-  return coded >> 1 ^ (coded & 1 ? ~std::uint64_t{0} : 0);
-}
-
-void put_varint(Bytes& out, std::uint64_t value) {
-  while (value >= 0x80) {
-    out.push_back(static_cast<std::uint8_t>(value | 0x80));
-    value >>= 7;
-  }
-  out.push_back(static_cast<std::uint8_t>(value));
-}
-
-void put_u32(Bytes& out, std::uint32_t value) {
-  for (int i = 0; i < 4; ++i) out.push_back(static_cast<std::uint8_t>(value >> (8 * i)));
-}
 
 void put_times(Bytes& out, const std::vector<base::TimeUs>& times) {
   std::uint64_t previous = 0, step = 0;
@@ -146,14 +130,18 @@ void put_values(Bytes& out, const Block& block) {
       }
       return;
     case Kind::kText:
-      LANDER_CHECK(block.texts.size() == block.size());
-      for (const std::string& text : block.texts) {
+      LANDER_CHECK(block.strings.size() == block.size());
+      for (const std::string& text : block.strings) {
         LANDER_CHECK(text.size() <= kMaxTextBytes);
         out.push_back(static_cast<std::uint8_t>(text.size()));
         out.push_back(static_cast<std::uint8_t>(text.size() >> 8));
         out.insert(out.end(), text.begin(), text.end());
       }
       return;
+    case Kind::kWaveform:  // chunks hold them
+    case Kind::kObject:
+    case Kind::kInterval:
+      break;
   }
   LANDER_CHECK(!"a kind of value that blocks do not have");
 }
@@ -208,9 +196,14 @@ Status Decoder::header(std::size_t& count) {
     return Error(Code::kUnsupported,
                  "block of version " + std::to_string(version) + ", this program reads version 1");
   }
-  if (!byte(kind) || kind > static_cast<std::uint8_t>(Kind::kText))
+  if (!byte(kind) || kind > static_cast<std::uint8_t>(Kind::kInterval)) {
     return corrupt("a kind, 0 to 3");
+  }
   block_.kind = static_cast<Kind>(kind);
+  if (block_.kind > Kind::kText) {
+    return Error(Code::kUnsupported,
+                 "block of kind " + std::string(to_string(block_.kind)) + ": chunks hold those");
+  }
   std::uint64_t samples = 0;
   if (!varint(samples) || samples > kMaxBlockSamples) return corrupt("at most 65536 samples");
   if (samples > left()) return corrupt("a byte or more for each sample");
@@ -319,13 +312,13 @@ Status Decoder::booleans(std::size_t count) {
 
 Status Decoder::texts(std::size_t count) {
   if (count > left() / 2) return corrupt("two bytes or more for each text");
-  block_.texts.reserve(count);
+  block_.strings.reserve(count);
   for (std::size_t i = 0; i < count; ++i) {
     std::uint8_t low = 0, high = 0;
     if (!byte(low) || !byte(high)) return corrupt("the length of a text");
     const std::size_t size = low | static_cast<std::size_t>(high) << 8;
     if (size > kMaxTextBytes || size > left()) return corrupt("a text of at most 4096 bytes");
-    block_.texts.emplace_back(base::as_text(bytes_.subspan(at_, size)));
+    block_.strings.emplace_back(base::as_text(bytes_.subspan(at_, size)));
     at_ += size;
   }
   return {};
@@ -341,6 +334,10 @@ Status Decoder::values(std::size_t count) {
       return booleans(count);
     case Kind::kText:
       return texts(count);
+    case Kind::kWaveform:
+    case Kind::kObject:
+    case Kind::kInterval:
+      break;
   }
   return corrupt("a kind, 0 to 3");
 }
@@ -381,6 +378,11 @@ Bytes encode(const Block& block) {
   return out;
 }
 
-Result<Block> decode_block(ByteView bytes) { return Decoder(bytes).block(); }
+Result<Block> decode_block(ByteView bytes) {
+  if (bytes.size() < 2 || bytes[0] != 'L' || bytes[1] != 'C') return Decoder(bytes).block();
+  Block block;
+  LANDER_TRY(decode_chunk(bytes, block));
+  return block;
+}
 
 }  // namespace lander::sensing

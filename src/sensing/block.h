@@ -19,17 +19,19 @@ struct Block {
   std::vector<double> numbers;      // one of these four is as long as times, by kind
   std::vector<std::int64_t> integers;
   std::vector<bool> booleans;
-  std::vector<std::string> texts;
+  std::vector<std::string> strings;  // texts; and of waveforms, objects and intervals to_bytes()
 
   std::size_t size() const { return times.size(); }
 };
 
 inline constexpr std::size_t kMaxBlockSamples = 65536;
-inline constexpr std::size_t kMaxTextBytes = 4096;
 
-// Ends in the CRC-32C of all before it.
+// Of numbers, integers, booleans and texts; encode_chunk() takes all kinds. Ends in the CRC-32C of
+// all before it.
 base::Bytes encode(const Block& block);
-// kCorrupt with the byte offset. Never allocates more than the encoded length justifies times 16.
+// Of a block or, by its letters, a chunk (chunk.h). kCorrupt with the byte offset. Of a block never
+// allocates more than the encoded length justifies times 16; of a chunk what its header states,
+// which is bounded.
 base::Result<Block> decode_block(base::ByteView bytes);
 
 // min, max, sum and count of the good values of a span; what plots and the summary lane carry.

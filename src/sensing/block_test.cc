@@ -23,7 +23,7 @@ void expect_same(const Block& a, const Block& b) {
   EXPECT_TRUE(same_bits(a.numbers, b.numbers));
   EXPECT_EQ(a.integers, b.integers);
   EXPECT_EQ(a.booleans, b.booleans);
-  EXPECT_EQ(a.texts, b.texts);
+  EXPECT_EQ(a.strings, b.strings);
 }
 
 double awkward_number(std::mt19937_64& random) {
@@ -81,7 +81,10 @@ void add_value(Block& block, std::mt19937_64& random, bool calm) {
       block.booleans.push_back(random() % 2);
       break;
     case Kind::kText:
-      block.texts.push_back(awkward_text(random));
+    case Kind::kWaveform:
+    case Kind::kObject:
+    case Kind::kInterval:
+      block.strings.push_back(awkward_text(random));
       break;
   }
 }
@@ -239,6 +242,20 @@ TEST(Summary, CountsOnlyGoodNumbersAndMergesLikeOne) {
   EXPECT_EQ(left.least, whole.least);
   EXPECT_EQ(left.most, whole.most);
   EXPECT_EQ(left.sum, whole.sum);
+}
+
+TEST(Block, KindsThatOnlyChunksHoldAreRefusedAsUnsupported) {
+  std::mt19937_64 random(5);
+  base::Bytes bytes = encode(random_block(random, 3));
+  for (std::uint8_t kind = 4; kind < 8; ++kind) {
+    bytes[3] = kind;
+    bytes.resize(bytes.size() - 4);
+    const std::uint32_t crc = base::crc32c(bytes);
+    for (int i = 0; i < 4; ++i) bytes.push_back(static_cast<std::uint8_t>(crc >> (8 * i)));
+    const auto read = decode_block(bytes);
+    ASSERT_FALSE(read.ok());
+    EXPECT_EQ(read.error().code(), kind < 7 ? base::Code::kUnsupported : base::Code::kCorrupt);
+  }
 }
 
 }  // namespace

@@ -64,7 +64,14 @@ ClockBook::ClockBook(std::vector<ClockSegment> known) : segments_(std::move(know
   for (std::size_t i = 0; i < segments_.size(); ++i) first_.try_emplace(segments_[i].boot, i);
 }
 
+bool ClockBook::expects(const std::string& boot, DurationUs monotonic, TimeUs wall) const {
+  if (segments_.empty() || segments_.back().boot != boot) return false;
+  const DurationUs jump = subtract(wall, wall_at(segments_.back(), monotonic));
+  return distance(jump, 0) <= kJump || segments_.size() >= kMaxSegments;
+}
+
 bool ClockBook::observe(const std::string& boot, DurationUs monotonic, TimeUs wall) {
+  if (expects(boot, monotonic, wall)) return false;
   if (segments_.empty() || segments_.back().boot != boot) {
     segments_.push_back({boot, wall, monotonic, 0, kUnknown, "none", monotonic});
     first_.try_emplace(boot, segments_.size() - 1);
@@ -72,7 +79,6 @@ bool ClockBook::observe(const std::string& boot, DurationUs monotonic, TimeUs wa
   }
   const ClockSegment& last = segments_.back();
   const DurationUs jump = subtract(wall, wall_at(last, monotonic));
-  if (distance(jump, 0) <= kJump || segments_.size() >= kMaxSegments) return false;
   ClockSegment next{boot, wall, monotonic, 0, kUnknown, last.source, last.monotonic_checked};
   if (last.error != kUnknown) {
     next.offset = subtract(last.offset, jump);
@@ -175,6 +181,16 @@ std::optional<std::size_t> ClockBook::find(const std::string& boot, DurationUs m
   return best;
 }
 
+std::optional<std::size_t> ClockBook::only(const std::string& boot, DurationUs monotonic) const {
+  const auto first = first_.find(boot);
+  if (first == first_.end()) return std::nullopt;
+  const std::size_t next = first->second + 1;
+  const bool another = next < segments_.size() && segments_[next].boot == boot &&
+                       segments_[next].monotonic_from <= monotonic;
+  if (another) return std::nullopt;
+  return first->second;
+}
+
 ClockBook::Utc ClockBook::utc(std::size_t index, TimeUs claimed) const {
   LANDER_CHECK(index < segments_.size());
   const ClockSegment& segment = segments_[index];
@@ -187,6 +203,11 @@ ClockBook::Utc ClockBook::utc(const std::string& boot, DurationUs monotonic, Tim
   const auto segment = find(boot, monotonic, claimed);
   if (!segment) return {claimed, kUnknown};
   return utc(*segment, claimed);
+}
+
+bool ClockBook::has_foreign(std::size_t index) const {
+  LANDER_CHECK(index < segments_.size());
+  return distance(segments_[index].offset, 0) > kForeign;
 }
 
 std::vector<DurationUs> ClockBook::offsets() const {

@@ -43,6 +43,8 @@ class ClockBook {
   // Call at every commit and contact. Returns true when a segment was added or corrected: persist
   // it.
   bool observe(const std::string& boot, base::DurationUs monotonic, base::TimeUs wall);
+  // observe() would change nothing.
+  bool expects(const std::string& boot, base::DurationUs monotonic, base::TimeUs wall) const;
   // A better clock (the hub's, GNSS) said `reference` at this instant, give or take `error`.
   bool reference(const std::string& boot, base::DurationUs monotonic, base::TimeUs wall,
                  base::TimeUs reference, base::DurationUs error, std::string_view source);
@@ -57,9 +59,13 @@ class ClockBook {
   // not change when segments are added or corrected. Nothing for a boot that was never observed.
   std::optional<std::size_t> find(const std::string& boot, base::DurationUs monotonic,
                                   base::TimeUs claimed) const;
+  // The one segment that all such data belongs to, whatever it claims; nothing when that depends.
+  std::optional<std::size_t> only(const std::string& boot, base::DurationUs monotonic) const;
   // A claim that fits the true time better than this box's clock, when those are over five years
   // apart, was made by a source with a clock of its own: it is taken as it is, of unknown error.
   Utc utc(std::size_t segment, base::TimeUs claimed) const;
+  // The segment may hold such claims.
+  bool has_foreign(std::size_t segment) const;
   // Every difference UTC - claimed that utc() may give; ascending, 0 among them.
   std::vector<base::DurationUs> offsets() const;
   const std::vector<ClockSegment>& segments() const { return segments_; }

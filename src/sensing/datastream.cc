@@ -24,6 +24,9 @@ constexpr std::size_t kMaxAsset = 256;
 constexpr std::size_t kMaxProperty = 64;
 constexpr std::size_t kMaxAddress = 1024;
 constexpr std::size_t kMaxParts = 16;
+constexpr std::size_t kMaxMediaType = 127;
+constexpr double kMaxRateHz = 1e9;
+constexpr base::DurationUs kMaxBeyond = 36'525 * base::kDay;  // 100 years
 
 // Keys of the map, in the order of the fields. Numbers are never reused.
 enum : std::uint64_t {
@@ -106,9 +109,21 @@ Status valid_binding(const Binding& binding) {
   LANDER_TRY(bounded("binding address", binding.address, kMaxAddress));
   LANDER_TRY(bounded("binding time pointer", binding.time_pointer, kMaxName));
   LANDER_TRY(bounded("binding sequence pointer", binding.sequence_pointer, kMaxName));
+  LANDER_TRY(bounded("binding media type", binding.media_type, kMaxMediaType));
   if (binding.interval <= 0) return invalid("binding interval: expected more than 0");
+  if (!(binding.rate_hz >= 0 && binding.rate_hz <= kMaxRateHz)) {
+    return invalid("binding rate_hz: expected 0 to 1e9");
+  }
   if (binding.unit.empty()) return {};
   return valid_unit(binding.unit);
+}
+
+Status valid_policy(const Datastream& datastream) {
+  const Policy& policy = datastream.policy;
+  if (policy.max_lateness < 0) return invalid("lateness: expected 0 or more");
+  if (policy.thinning.size() > kMaxThinning) return invalid("thinning: expected at most 8 steps");
+  for (const Thinning& step : policy.thinning) LANDER_TRY(valid(step, datastream.kind));
+  return {};
 }
 
 template <class T>
@@ -141,8 +156,31 @@ Status read_location(CborReader& in, std::optional<Location>& out) {
   return {};
 }
 
+// What a later version added stands behind the rest, and only when it says something.
+Result<bool> extended(CborReader& in, std::uint64_t fields, std::uint64_t more, const char* what) {
+  const CborReader before = in;
+  LANDER_ASSIGN(const std::uint64_t count, in.array());
+  if (count == fields || count == fields + more) return count != fields;
+  in = before;
+  return in.corrupt("an array of " + std::to_string(fields) + " or " +
+                    std::to_string(fields + more) + ": " + what);
+}
+
+Status read_thinning(CborReader& in, std::vector<Thinning>& out) {
+  LANDER_ASSIGN(const std::uint64_t steps, in.array_up_to(kMaxThinning, "a policy's thinning"));
+  if (steps == 0) return in.corrupt("no list of steps rather than an empty one");
+  for (std::uint64_t i = 0; i < steps; ++i) {
+    LANDER_TRY(in.array_of(2, "a step of thinning"));
+    Thinning step;
+    LANDER_ASSIGN(step.beyond, in.integer());
+    LANDER_ASSIGN(step.summaries, in.integer());
+    out.push_back(step);
+  }
+  return {};
+}
+
 Status read_policy(CborReader& in, Policy& out) {
-  LANDER_TRY(in.array_of(3, "a datastream's policy"));
+  LANDER_ASSIGN(const bool thins, extended(in, 3, 1, "a datastream's policy"));
   LANDER_ASSIGN(const std::uint64_t uplink, in.unsigned_integer());
   if (uplink > static_cast<std::uint64_t>(Uplink::kRaw)) {
     return Error(Code::kUnsupported, "datastream: uplink " + std::to_string(uplink));
@@ -150,17 +188,24 @@ Status read_policy(CborReader& in, Policy& out) {
   out.uplink = static_cast<Uplink>(uplink);
   LANDER_ASSIGN(out.pickup, in.boolean());
   LANDER_ASSIGN(out.max_lateness, in.integer());
+  if (thins) return read_thinning(in, out.thinning);
   return {};
 }
 
 Status read_binding(CborReader& in, Binding& out) {
-  LANDER_TRY(in.array_of(6, "a datastream's binding"));
+  LANDER_ASSIGN(const bool burst, extended(in, 6, 2, "a datastream's binding"));
   LANDER_TRY(read_text(in, out.source));
   LANDER_TRY(read_text(in, out.address));
   LANDER_TRY(read_text(in, out.unit));
   LANDER_TRY(read_text(in, out.time_pointer));
   LANDER_TRY(read_text(in, out.sequence_pointer));
   LANDER_ASSIGN(out.interval, in.integer());
+  if (!burst) return {};
+  LANDER_ASSIGN(out.rate_hz, in.real());
+  LANDER_TRY(read_text(in, out.media_type));
+  if (out.rate_hz == 0 && out.media_type.empty()) {
+    return in.corrupt("a rate or a media type, or neither field");
+  }
   return {};
 }
 
@@ -184,7 +229,7 @@ Status read_field(CborReader& in, std::uint64_t key, Datastream& out) {
       return read_text(in, out.unit);
     case kKind: {
       LANDER_ASSIGN(const std::uint64_t kind, in.unsigned_integer());
-      if (kind > static_cast<std::uint64_t>(Kind::kText)) {
+      if (kind > static_cast<std::uint64_t>(Kind::kInterval)) {
         return Error(Code::kUnsupported, "datastream: kind " + std::to_string(kind));
       }
       out.kind = static_cast<Kind>(kind);
@@ -227,6 +272,26 @@ bool same_revision(const Datastream& a, const Datastream& b) {
   return encode(left) == encode(right);
 }
 
+std::vector<Thinning> default_thinning(Kind kind) {
+  if (!is_numeric(kind)) return {{30 * base::kDay, 0}, {7 * base::kDay, 0}, {base::kDay, 0}};
+  return {
+      {30 * base::kDay, base::kMinute}, {7 * base::kDay, base::kHour}, {base::kDay, base::kHour}};
+}
+
+Status valid(const Thinning& step, Kind kind) {
+  if (step.beyond < 0 || step.beyond > kMaxBeyond) {
+    return invalid("thinning: expected an age from 0 to 100 years");
+  }
+  if (step.summaries != 0 && step.summaries != base::kMinute && step.summaries != base::kHour) {
+    return invalid("thinning: expected summaries of a minute, of an hour, or none");
+  }
+  if (step.summaries != 0 && !is_numeric(kind)) {
+    return invalid("thinning: a value of kind " + std::string(to_string(kind)) +
+                   " has no summaries: nothing can be kept of it");
+  }
+  return {};
+}
+
 std::string_view to_string(Kind kind) {
   switch (kind) {
     case Kind::kNumber:
@@ -237,6 +302,12 @@ std::string_view to_string(Kind kind) {
       return "boolean";
     case Kind::kText:
       return "text";
+    case Kind::kWaveform:
+      return "waveform";
+    case Kind::kObject:
+      return "object";
+    case Kind::kInterval:
+      return "interval";
   }
   return "number";
 }
@@ -254,10 +325,12 @@ std::string_view to_string(Uplink uplink) {
 }
 
 Result<Kind> parse_kind(std::string_view text) {
-  for (const Kind kind : {Kind::kNumber, Kind::kInteger, Kind::kBoolean, Kind::kText}) {
+  for (const Kind kind : {Kind::kNumber, Kind::kInteger, Kind::kBoolean, Kind::kText,
+                          Kind::kWaveform, Kind::kObject, Kind::kInterval}) {
     if (text == to_string(kind)) return kind;
   }
-  return invalid("kind " + quoted(text) + ": expected number, integer, boolean or text");
+  return invalid("kind " + quoted(text) +
+                 ": expected number, integer, boolean, text, waveform, object or interval");
 }
 
 Result<Uplink> parse_uplink(std::string_view text) {
@@ -305,7 +378,7 @@ Status valid(const Datastream& datastream) {
     LANDER_TRY(valid_calibration(datastream.calibration));
     if (datastream.location) LANDER_TRY(valid_location(*datastream.location));
     LANDER_TRY(valid_range(datastream));
-    if (datastream.policy.max_lateness < 0) return invalid("lateness: expected 0 or more");
+    LANDER_TRY(valid_policy(datastream));
     if (datastream.revision == 0) return invalid("revision is 0: expected 1 or more");
     return valid_binding(datastream.binding);
   };
@@ -338,10 +411,23 @@ Bytes encode(const Datastream& d) {
   }
   if (d.least) key(kLeast).real(*d.least);
   if (d.most) key(kMost).real(*d.most);
-  key(kPolicy).array(3).unsigned_integer(static_cast<std::uint64_t>(d.policy.uplink));
+  const bool thins = !d.policy.thinning.empty();
+  key(kPolicy).array(thins ? 4 : 3).unsigned_integer(static_cast<std::uint64_t>(d.policy.uplink));
   out.boolean(d.policy.pickup).integer(d.policy.max_lateness);
-  key(kBinding).array(6).text(d.binding.source).text(d.binding.address).text(d.binding.unit);
+  if (thins) {
+    out.array(d.policy.thinning.size());
+    for (const Thinning& step : d.policy.thinning) {
+      out.array(2).integer(step.beyond).integer(step.summaries);
+    }
+  }
+  const bool burst = d.binding.rate_hz != 0 || !d.binding.media_type.empty();
+  key(kBinding)
+      .array(burst ? 8 : 6)
+      .text(d.binding.source)
+      .text(d.binding.address)
+      .text(d.binding.unit);
   out.text(d.binding.time_pointer).text(d.binding.sequence_pointer).integer(d.binding.interval);
+  if (burst) out.real(d.binding.rate_hz).text(d.binding.media_type);
   return out.take();
 }
 

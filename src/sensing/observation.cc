@@ -33,4 +33,18 @@ double as_number(const Value& value) {
   return std::numeric_limits<double>::quiet_NaN();
 }
 
+std::size_t held_bytes(const Value& value) {
+  if (const auto* text = std::get_if<std::string>(&value)) return text->size();
+  if (const auto* waveform = std::get_if<std::shared_ptr<const Waveform>>(&value)) {
+    return (*waveform)->samples.size() * sizeof(double);
+  }
+  if (const auto* object = std::get_if<std::shared_ptr<const Object>>(&value)) {
+    return (*object)->media_type.size();
+  }
+  if (const auto* interval = std::get_if<std::shared_ptr<const Interval>>(&value)) {
+    return (*interval)->label.size();
+  }
+  return 0;
+}
+
 }  // namespace lander::sensing

@@ -9,7 +9,8 @@ using base::Error;
 base::Status status(Io io, const std::string& what) {
   if (io == Io::kOk) return {};
   if (io == Io::kFull) return Error(Code::kExhausted, what + ": no space left on device");
-  return Error(Code::kIo, what + ": the machine is dead");
+  return Error(Code::kIo,
+               what + (io == Io::kBad ? ": input/output error" : ": the machine is dead"));
 }
 
 }  // namespace
@@ -19,7 +20,10 @@ base::Result<base::Bytes> SimFiles::read(const std::string& path, std::uint64_t 
   const SimFilePtr file = disk_.find(path);
   if (!file) return Error(Code::kNotFound, "reading " + path + ": no such file");
   if (file->data.size() > max_bytes) return Error(Code::kExhausted, path + " is too large");
-  return file->data;
+  base::Bytes out(file->data.size());
+  std::size_t got = 0;
+  LANDER_TRY(status(disk_.read(*file, 0, out, got), "reading " + path));
+  return out;
 }
 
 base::Status SimFiles::write_durably(const std::string& path, base::ByteView bytes, unsigned) {

@@ -66,6 +66,10 @@ bool SiteNode::open() {
   options.clock = &clock_;
   options.random = &random_;
   options.reserve_bytes = 1 << 20;
+  options.files = &files_;
+  options.thin_below_bytes = 0;  // what was acknowledged is looked for: nothing may go for room
+  options.raw_lane = link::kLaneBulk;
+  options.compact_frames = 100;  // a few hours here
   options.free_bytes = [this] { return base::Result<std::uint64_t>(disk_.free_bytes()); };
   auto opened = store::Store::open(options);
   if (!opened.ok()) {
@@ -211,6 +215,11 @@ void SiteNode::step() {
   engine_.tick(now, sink);
   commit();
   core_->tick();
+  for (int step = 0; step < 4 && !disk_.dead(); ++step) {
+    const auto more = store_->upkeep();
+    if (!more.ok()) must(more.error(), "upkeep");
+    if (!more.ok() || !*more) break;
+  }
   after_call();
 }
 

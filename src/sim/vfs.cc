@@ -63,11 +63,11 @@ int close_file(sqlite3_file* file);
 
 int read_file(sqlite3_file* file, void* out, int amount, sqlite3_int64 offset) {
   const Handle& h = of(file);
-  if (h.vfs->disk.dead()) return SQLITE_IOERR_READ;
-  const auto& data = h.file->data;
-  const auto wanted = static_cast<std::size_t>(amount), from = static_cast<std::size_t>(offset);
-  const std::size_t had = from < data.size() ? std::min(wanted, data.size() - from) : 0;
-  if (had > 0) std::memcpy(out, data.data() + from, had);
+  const auto wanted = static_cast<std::size_t>(amount);
+  std::size_t had = 0;
+  const Io io = h.vfs->disk.read(*h.file, static_cast<std::uint64_t>(offset),
+                                 {static_cast<std::uint8_t*>(out), wanted}, had);
+  if (io != Io::kOk) return SQLITE_IOERR_READ;
   if (had == wanted) return SQLITE_OK;
   std::memset(static_cast<std::uint8_t*>(out) + had, 0, wanted - had);
   return SQLITE_IOERR_SHORT_READ;
@@ -89,7 +89,7 @@ int truncate_file(sqlite3_file* file, sqlite3_int64 size) {
 
 int sync_file(sqlite3_file* file, int) {
   Handle& h = of(file);
-  // As the Unix VFS does: a new journal's or log's first sync is one of its folder, too.
+  // As the Unix VFS does: the first sync of a journal or log is one of its folder, too.
   const int result =
       code(h.vfs->disk.sync(*h.file, h.sync_folder ? h.path : ""), SQLITE_IOERR_FSYNC);
   if (result == SQLITE_OK) h.sync_folder = false;
@@ -234,11 +234,13 @@ int open_file(sqlite3_vfs* vfs, const char* name, sqlite3_file* out, int flags, 
   if (impl.disk.dead()) return SQLITE_IOERR;
   const std::string path = name == nullptr ? "" : name;
   SimFilePtr found = path.empty() ? std::make_shared<SimFile>() : impl.disk.find(path);
-  bool created = false;
   if (!found) {
     if ((flags & SQLITE_OPEN_CREATE) == 0) return SQLITE_CANTOPEN;
-    created = true;
-    if (impl.disk.create(path, found) != Io::kOk) return SQLITE_IOERR;
+    if (const Io io = impl.disk.create(path, found); io != Io::kOk) {
+      return io == Io::kDead ? SQLITE_IOERR : SQLITE_CANTOPEN;
+    }
+  } else if (impl.disk.open() != Io::kOk) {
+    return SQLITE_CANTOPEN;
   }
   std::shared_ptr<Shared>& shared = impl.shared[found.get()];
   if (!shared) shared = std::make_shared<Shared>();
@@ -248,7 +250,7 @@ int open_file(sqlite3_vfs* vfs, const char* name, sqlite3_file* out, int flags, 
                             found,
                             shared,
                             path,
-                            created && journal,
+                            journal && (flags & SQLITE_OPEN_CREATE) != 0,
                             !path.empty() && (flags & SQLITE_OPEN_DELETEONCLOSE) != 0};
   file->base.pMethods = &kMethods;
   if (out_flags != nullptr) *out_flags = flags;

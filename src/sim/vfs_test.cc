@@ -98,6 +98,27 @@ TEST_F(Disks, AFullDiskRefusesWhatGrowsAndTakesItAgainWhenThereIsRoom) {
   EXPECT_EQ(integrity(database), "ok");
 }
 
+TEST_F(Disks, ADatabaseThatCouldNotTurnToItsLogDoesNotOpen) {
+  int refused = 0;
+  for (int at = 1; at <= 20; ++at) {
+    SimDisk disk(1);
+    SimVfs vfs(disk);
+    int call = 0;
+    disk.on_call([&](Call) {
+      if (++call == at) disk.fail({});
+    });
+    auto database = os::Database::open("/d/t.db", {.vfs = vfs.name()});
+    disk.on_call({});
+    if (!database.ok()) {
+      ++refused;
+      continue;
+    }
+    ASSERT_TRUE(database->execute("CREATE TABLE t(a)").ok()) << at;
+    ASSERT_TRUE(disk.find("/d/t.db-wal")) << "call " << at;
+  }
+  EXPECT_GT(refused, 8);
+}
+
 TEST_F(Disks, TwoConnectionsSeeEachOthersCommits) {
   SimDisk disk(1);
   SimVfs vfs(disk);
@@ -170,6 +191,7 @@ class StoreCrash : public Disks {
     options.vfs = vfs.name();
     options.clock = &clock_;
     options.random = &random_;
+    options.raw_lane = 3;
     return store::Store::open(options);
   }
   // Goes on where the last run was cut, as a source does: from the first that was not acknowledged.
@@ -191,7 +213,6 @@ class StoreCrash : public Disks {
       }
       batch.items.push_back({0, "alert-event", {static_cast<std::uint8_t>(done.items)}});
       batch.records.push_back({"mark", "m", {1}});
-      batch.raw_lane = 3;
       if (!store.commit(batch).ok()) return;
       done.observations += kPerCommit;
       ++done.items;

@@ -8,6 +8,7 @@ namespace lander::site {
 
 void serve_reads(Server& server, api::Gate& gate);  // datastreams, observations, series, candidates
 void serve_alerts(Server& server, api::Gate& gate);
+void serve_store(Server& server, api::Gate& gate);
 void serve_changes(Server& server, api::Gate& gate);  // twin, desired, models, link
 
 // Routes name a site; this one knows only itself. 404 for any other name.

@@ -331,6 +331,7 @@ void serve_api(Server& server, api::Gate& gate) {
   serve_reads(server, gate);
   serve_alerts(server, gate);
   serve_changes(server, gate);
+  serve_store(server, gate);
 }
 
 std::string Server::metrics() const {
@@ -338,31 +339,27 @@ std::string Server::metrics() const {
   auto gauge = [&](const char* name, const char* help, double value) {
     out += api::gauge(name, help, value);
   };
-  const auto store = store_->stats();
   const auto intake = intake_.stats();
   const auto http = http_->stats();
-  gauge("lander_store_observations", "Observations in the store.",
-        static_cast<double>(store.observations));
-  gauge("lander_store_bytes", "Size of the database file.", static_cast<double>(store.file_bytes));
-  gauge("lander_store_commits", "Commits since the database was made.",
-        static_cast<double>(store.commits));
-  gauge("lander_store_duplicates", "Repeated observations that were dropped.",
-        static_cast<double>(store.duplicates));
+  out += store_metrics();
   gauge("lander_intake_accepted", "Observations accepted from sources since the start.",
         static_cast<double>(intake.accepted));
   gauge("lander_intake_refused", "Observations refused because the queue was full.",
         static_cast<double>(intake.refused));
   gauge("lander_signals_dropped", "Signals of pipelines refused because the queue was full.",
         static_cast<double>(signals_dropped_.load()));
-  gauge("lander_intake_pending", "Observations that are not durable yet.",
+  gauge("lander_intake_pending",
+        "Observations that are not durable yet; a waveform counts as its size.",
         static_cast<double>(intake.pending));
   gauge("lander_http_connections", "Open HTTP connections.", static_cast<double>(http.connections));
   gauge("lander_http_requests", "HTTP requests since the start.",
         static_cast<double>(http.requests));
   gauge("lander_link_connected", "1 when the last contact with the hub succeeded.",
         link_state().connected ? 1 : 0);
-  for (const auto& [name, value] : vitals())
+  for (const auto& [name, value] : vitals()) {
+    if (name.starts_with("store_")) continue;  // told above
     gauge(("lander_host_" + name).c_str(), "Vital sign of the machine.", value);
+  }
   return out;
 }
 

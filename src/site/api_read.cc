@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <array>
 #include <map>
 
 #include <nlohmann/json.hpp>
@@ -5,6 +7,7 @@
 #include "api/shapes.h"
 #include "site/api.h"
 #include "site/newest.h"
+#include "source/raw.h"
 
 namespace lander::site {
 namespace {
@@ -23,7 +26,7 @@ Json with_latest(const store::Store& store, sensing::SeriesKey key,
   if (latest.ok() && *latest) {
     const auto& o = (*latest)->observation;
     out["latest"] = {{"time", api::time(o.time)},
-                     {"value", api::value(o.value)},
+                     {"value", api::brief(o)},
                      {"quality", sensing::to_string(o.quality)}};
   }
   return out;
@@ -47,12 +50,18 @@ bool asked_for(const http::Request& request, const sensing::Datastream& d) {
          d.asset.starts_with(asset + "/");
 }
 
+std::size_t numbers_in(const sensing::Value& value) {
+  const auto* waveform = std::get_if<std::shared_ptr<const sensing::Waveform>>(&value);
+  return waveform ? (*waveform)->samples.size() : 1;
+}
+
 base::Result<Json> observations(const store::Store& store, const http::Request& request,
                                 base::TimeUs now) {
   LANDER_ASSIGN(const api::Range range, api::range(request, now, 10 * base::kMinute));
   LANDER_ASSIGN(const std::size_t limit, api::count(request, "limit", 1000, kMaxSamples));
   std::map<std::string, Json> series;  // all revisions of a datastream answer together
-  std::size_t left = kMaxSamples;      // of all datastreams together; `limit` is each one's
+  // Of all datastreams together, a waveform's own samples counted too; `limit` is each one's.
+  std::size_t left = kMaxSamples;
   bool truncated = false;
   for (const auto& [key, datastream] : store.datastreams()) {
     if (!asked_for(request, datastream)) continue;
@@ -60,20 +69,28 @@ base::Result<Json> observations(const store::Store& store, const http::Request& 
     entry["datastream"] = api::datastream(datastream);
     Json& samples = entry["samples"];
     if (!samples.is_array()) samples = Json::array();
-    LANDER_TRY(store.read(key, range.from, range.to, limit + 1, [&](const store::Sample& sample) {
+    const auto take = [&](const store::Sample& sample) {
       if (left == 0 || samples.size() == limit) {
         truncated = true;
         return false;
       }
-      --left;
       const auto& o = sample.observation;
+      left -= std::min(left, numbers_in(o.value));
       Json row = {{"time", api::time(o.time)},
-                  {"value", api::value(o.value)},
+                  {"value", api::value(o)},
                   {"quality", sensing::to_string(o.quality)}};
       if (sample.time_error != INT64_MAX) row["error_us"] = sample.time_error;
       samples.push_back(std::move(row));
       return true;
-    }));
+    };
+    LANDER_ASSIGN(const auto gaps, store.read(key, range.from, range.to, limit + 1, take));
+    for (const store::Gap& gap : gaps) {
+      entry["gaps"].push_back(
+          {{"why", gap.why == store::Gap::Why::kThinned ? "thinned" : "damaged"},
+           {"from", api::time(gap.from)},
+           {"to", api::time(gap.to)},
+           {"observations", gap.observations}});
+    }
   }
   if (series.empty()) {
     return base::Error(base::Code::kNotFound,
@@ -103,6 +120,26 @@ base::Result<Json> chart(const store::Store& store, const http::Request& request
               {"from", api::time(range.from)},
               {"to", api::time(range.to)},
               {"points", api::points({merged.begin(), merged.end()})}};
+}
+
+// Nothing that a sensor sent may run in a browser: only what is an image is shown, as the image
+// that its own first bytes say it is.
+base::Result<http::Response> object(const store::Store& store, const http::Request& request) {
+  const std::string& name = request.params.at("sha256");
+  const auto digest = base::from_hex(name);
+  std::array<std::uint8_t, 32> sha256{};
+  if (!digest.ok() || digest->size() != sha256.size())
+    return base::Error(base::Code::kInvalid, "an object's name is its SHA-256: 64 hex digits");
+  std::copy(digest->begin(), digest->end(), sha256.begin());
+  LANDER_ASSIGN(base::Bytes content, store.object(sha256));
+  http::Response response;
+  response.content_type = source::media_type_of(content);
+  const bool image = response.content_type.starts_with("image/");
+  response.headers = {{"Content-Disposition", image ? "inline" : "attachment"},
+                      {"Content-Security-Policy", "default-src 'none'; sandbox"},
+                      {"Cache-Control", "private, max-age=31536000, immutable"}};
+  response.body = std::move(content);
+  return response;
 }
 
 Json candidates(const Drivers& drivers, const store::Store& store) {
@@ -169,6 +206,15 @@ void serve_reads(Server& server, api::Gate& gate) {
        [](Server& s, const http::Request&) -> base::Result<Json> {
          return candidates(s.drivers(), s.store());
        });
+  gate.route("GET", "/api/v1/sites/{site}/objects/{sha256}", access::Right::kLook, 0,
+             [&server](http::Request request, const access::Scope&, http::Responder responder) {
+               if (auto ours = is_this_site(server, request); !ours.ok())
+                 return responder.reply(problem(ours.error()));
+               server.on_reader(std::move(responder), [&server, request = std::move(request)] {
+                 auto response = object(server.store(), request);
+                 return response.ok() ? std::move(*response) : problem(response.error());
+               });
+             });
   gate.route(
       "GET", "/api/v1/events", access::Right::kLook, 0,
       [&server](const http::Request&, const access::Scope& scope, http::Responder responder) {

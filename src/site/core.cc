@@ -11,12 +11,12 @@ namespace lander::site {
 namespace {
 
 // What an observation takes in a block at most: time, quality, value.
-constexpr std::size_t kObservationBytes = 24;
+constexpr std::size_t kCommitBytes = 32 << 20;  // at once: bounds what a flood takes
 // A minute's summary is made when its late data had this long to arrive.
 constexpr base::DurationUs kSummaryDelay = 5 * base::kSecond;
 constexpr base::DurationUs kDeclareAgain = 10 * base::kSecond;
 constexpr std::size_t kMaxDesiredBytes = 512 << 10;  // it is told to the hub within one item
-constexpr std::size_t kSummaryMinutes = 360;  // a tick, so that a backlog is caught up in steps
+constexpr std::size_t kSummaryMinutes = 60;  // a tick, so that a backlog is caught up in steps
 // Before this no clock of ours can be right: Lander did not exist.
 constexpr base::TimeUs kEarliestPlausible = 1'767'225'600 * base::kSecond;  // 2026-01-01
 
@@ -32,7 +32,8 @@ Core::Core(Context context)
     : context_(std::move(context)),
       alarms_(context_),
       models_(context_, alarms_),
-      apps_(context_, alarms_, bound_) {}
+      apps_(context_, alarms_, bound_),
+      store_watch_(context_, alarms_) {}
 
 base::Result<std::unique_ptr<Core>> Core::open(Context context, std::optional<Identity> identity) {
   std::unique_ptr<Core> core(new Core(std::move(context)));
@@ -42,6 +43,7 @@ base::Result<std::unique_ptr<Core>> Core::open(Context context, std::optional<Id
 
 base::Status Core::load(std::optional<Identity> identity) {
   LANDER_TRY(alarms_.load());
+  LANDER_TRY(store_watch_.load());
   LANDER_TRY(models_.load());
   LANDER_ASSIGN(const auto stored, context_.store.record(kDesiredRecord, "current"));
   if (stored) {
@@ -110,16 +112,20 @@ base::Result<std::size_t> Core::commit(std::span<const sensing::Observation> obs
   store::Batch batch;
   std::size_t bytes = 0;
   for (const auto& observation : observations) {
-    const auto* text = std::get_if<std::string>(&observation.value);
-    bytes += kObservationBytes + (text ? text->size() : 0);
-    if (bytes > link::kMaxItemBytes / 2 && !batch.observations.empty()) break;
+    bytes += sizeof observation + sensing::held_bytes(observation.value);
+    if (bytes > kCommitBytes && !batch.observations.empty()) break;
     batch.observations.push_back(observation);
   }
-  batch.raw_lane = link::kLaneBulk;
   const std::size_t count = batch.observations.size();
   auto committed = context_.store.commit(batch);
-  if (committed.ok()) return count;
-  if (committed.error().code() != base::Code::kInvalid) return committed.error();
+  if (committed.ok()) {
+    store_watch_.accepted();
+    return count;
+  }
+  if (committed.error().code() != base::Code::kInvalid) {
+    store_watch_.refused(committed.error());
+    return committed.error();
+  }
   // One that the store can never take must not hold back the others for ever.
   if (count > 1) return commit(observations.first(count / 2));
   os::log_error("store", "an observation is refused", {{"error", committed.error().message()}});
@@ -224,6 +230,7 @@ void Core::run(const twin::Desired& before) {
 void Core::tick() {
   const base::TimeUs now = context_.now();
   alarms_.tick(now);
+  store_watch_.tick(now);
   apps_.tick();
   if (!declare_errors_.empty() && context_.clock.monotonic_us() >= next_declare_) {
     const std::size_t before = bound_.size();
@@ -252,22 +259,24 @@ void Core::send_summaries(base::TimeUs now) {
   const base::TimeUs to = std::min<base::TimeUs>(
       last, summaries_through_ + static_cast<base::DurationUs>(kSummaryMinutes) * base::kMinute);
   if (to <= summaries_through_) return;
-  std::map<base::TimeUs, std::vector<link::SeriesSummary>> by_minute;
+  std::map<sensing::SeriesKey, const sensing::Datastream*> leaving;
   for (const auto& bound : bound_) {
     const auto& d = bound.datastream;
-    if (d.policy.uplink < sensing::Uplink::kSummary || d.kind == sensing::Kind::kText) continue;
-    auto buckets = context_.store.downsample(
-        bound.series, summaries_through_, to,
-        static_cast<std::size_t>((to - summaries_through_) / base::kMinute));
-    if (!buckets.ok()) {
-      os::log_warn("link", "summary could not be read",
-                   {{"datastream", d.id}, {"error", buckets.error().message()}});
-      return;
+    if (d.policy.uplink >= sensing::Uplink::kSummary && sensing::is_numeric(d.kind)) {
+      leaving.emplace(bound.series, &d);
     }
-    for (const auto& bucket : *buckets) {
-      by_minute[bucket.from].push_back(
-          {d.id, d.revision, bucket.from, base::kMinute, bucket.summary});
-    }
+  }
+  const auto minutes = context_.store.minutes(summaries_through_, to);
+  if (!minutes.ok()) {
+    os::log_warn("link", "summaries could not be read", {{"error", minutes.error().message()}});
+    return;
+  }
+  std::map<base::TimeUs, std::vector<link::SeriesSummary>> by_minute;
+  for (const auto& minute : *minutes) {
+    const auto found = leaving.find(minute.series);
+    if (found == leaving.end()) continue;
+    by_minute[minute.from].push_back(
+        {found->second->id, found->second->revision, minute.from, base::kMinute, minute.summary});
   }
   store::Batch batch;
   for (const auto& [minute, summaries] : by_minute) {

@@ -14,6 +14,7 @@
 #include "site/context.h"
 #include "site/identity.h"
 #include "site/models.h"
+#include "site/store_watch.h"
 #include "site/uplink.h"
 
 namespace lander::site {
@@ -54,6 +55,7 @@ class Core {
   twin::Reported reported() const;
   Alarms& alarms() { return alarms_; }
   Models& models() { return models_; }
+  const StoreWatch& store_watch() const { return store_watch_; }
   std::map<std::string, Uplink::Sent> sent() const {
     return uplink_ ? uplink_->sent() : std::map<std::string, Uplink::Sent>();
   }
@@ -76,6 +78,7 @@ class Core {
   Alarms alarms_;
   Models models_;
   Apps apps_;
+  StoreWatch store_watch_;
   std::optional<Uplink> uplink_;
   twin::Desired desired_;
   std::vector<source::Bound> bound_;

@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <chrono>
+#include <span>
 #include <utility>
 
 namespace lander::site {
@@ -11,10 +12,20 @@ namespace {
 constexpr auto kTick = std::chrono::milliseconds(200);
 constexpr base::DurationUs kHealthEvery = 500 * base::kMillisecond;
 
+std::size_t weight(std::span<const sensing::Observation> observations) {
+  std::size_t out = observations.size();
+  for (const auto& one : observations)
+    out += sensing::held_bytes(one.value) / sizeof(sensing::Observation);
+  return out;
+}
+
 }  // namespace
 
-Intake::Intake(os::Clock& clock, Signalled signalled)
-    : clock_(clock), signalled_(std::move(signalled)), thread_([this] { run(); }) {
+Intake::Intake(os::Clock& clock, Signalled signalled, Keep keep)
+    : clock_(clock),
+      signalled_(std::move(signalled)),
+      keep_(std::move(keep)),
+      thread_([this] { run(); }) {
   pthread_setname_np(thread_.native_handle(), "pipeline");
 }
 
@@ -29,8 +40,10 @@ Intake::~Intake() {
 
 bool Intake::accept(std::vector<sensing::Observation>& observations, Durable durable) {
   const std::size_t count = observations.size();
-  if (pending_.fetch_add(count, std::memory_order_relaxed) + count > kMaxPending) {
-    pending_.fetch_sub(count, std::memory_order_relaxed);
+  const std::size_t heavy = weight(observations);
+  const std::size_t before = pending_.fetch_add(heavy, std::memory_order_relaxed);
+  if (before > 0 && before + heavy > kMaxPending) {
+    pending_.fetch_sub(heavy, std::memory_order_relaxed);
     refused_.fetch_add(count, std::memory_order_relaxed);
     return false;
   }
@@ -96,8 +109,9 @@ const std::vector<sensing::Observation>& Intake::uncommitted() {
 }
 
 void Intake::committed(std::size_t count) {
+  const std::size_t heavy = weight(std::span(taken_).first(count));
   taken_.erase(taken_.begin(), taken_.begin() + static_cast<std::ptrdiff_t>(count));
-  pending_.fetch_sub(count, std::memory_order_relaxed);
+  pending_.fetch_sub(heavy, std::memory_order_relaxed);
 }
 
 void Intake::settle() {

@@ -22,11 +22,18 @@ class Intake : public source::Sink {
   // What pipelines signalled: called on the pipeline thread, must not block.
   using Signalled = std::function<void(const std::string& pipeline, const stream::Signal& signal)>;
 
-  Intake(os::Clock& clock, Signalled signalled);
+  // Makes an object's content durable; called on the sources' threads.
+  using Keep = std::function<base::Result<sensing::Object>(base::ByteView, std::string_view)>;
+
+  Intake(os::Clock& clock, Signalled signalled, Keep keep);
   ~Intake() override;  // stops and joins the pipeline thread
 
-  // Any thread. Refuses when kMaxPending observations wait to become durable.
+  // Any thread. Refuses when what waits to become durable would weigh more than kMaxPending; what
+  // is heavier alone is taken when nothing waits.
   bool accept(std::vector<sensing::Observation>& observations, Durable durable) override;
+  base::Result<sensing::Object> keep(base::ByteView content, std::string_view media_type) override {
+    return keep_(content, media_type);
+  }
 
   // Core's thread: what the pipelines have seen and is not durable yet. committed() drops the first
   // of them; when none is left, settle() tells the sources.
@@ -49,6 +56,7 @@ class Intake : public source::Sink {
   };
   Stats stats() const;
 
+  // In observations of one number; a waveform weighs as many as its samples take.
   static constexpr std::size_t kMaxPending = 65'536;
 
  private:
@@ -60,6 +68,7 @@ class Intake : public source::Sink {
 
   os::Clock& clock_;
   const Signalled signalled_;
+  const Keep keep_;
   std::atomic<base::DurationUs> utc_offset_{0};
   std::atomic<std::size_t> pending_{0};
   std::atomic<std::uint64_t> accepted_{0}, refused_{0};

@@ -178,6 +178,7 @@ std::map<std::string, double> Server::vitals() const {
     for (const auto& lane : *lanes) backlog += static_cast<double>(lane.waiting);
     out["backlog"] = backlog;
   }
+  add_store_vitals(out);
   return out;
 }
 

@@ -97,7 +97,7 @@ base::Result<learn::Frames> Models::frames(
   std::vector<double> values(count * keys.size(), nan);
   std::vector<bool> any(count, false);
   for (std::size_t column = 0; column < keys.size(); ++column) {
-    LANDER_TRY(store.read(keys[column], from, to, SIZE_MAX, [&](const store::Sample& sample) {
+    const auto take = [&](const store::Sample& sample) {
       const auto row = static_cast<std::size_t>((sample.observation.time - from) / out.interval);
       if (row < count) {
         any[row] = true;
@@ -106,7 +106,10 @@ base::Result<learn::Frames> Models::frames(
         }
       }
       return true;
-    }));
+    };
+    // What is missing is missing in the frames too: readiness tells of it.
+    LANDER_ASSIGN([[maybe_unused]] const auto gaps,
+                  store.read(keys[column], from, to, SIZE_MAX, take));
   }
   for (std::size_t row = 0; row < count; ++row) {
     const base::TimeUs time = from + static_cast<base::DurationUs>(row) * out.interval;

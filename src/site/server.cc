@@ -61,8 +61,14 @@ Server::Server(const ServerOptions& options)
       name_(options.name.empty() ? os::host_name() : options.name),
       reader_("reader"),
       trainer_("trainer", 4),
-      intake_(clock_, [this](const std::string& pipeline,
-                             const stream::Signal& signal) { signalled(pipeline, signal); }),
+      intake_(
+          clock_,
+          [this](const std::string& pipeline, const stream::Signal& signal) {
+            signalled(pipeline, signal);
+          },
+          [this](base::ByteView content, std::string_view media_type) {
+            return store_->put_object(content, media_type);
+          }),
       drivers_(clock_, intake_, reader_, name_) {}
 
 base::Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options) {
@@ -79,8 +85,10 @@ base::Status Server::open() {
   store::Store::Options store_options;
   store_options.path = options_.data + "/site.db";
   store_options.clock = &clock_;
+  store_options.raw_lane = link::kLaneBulk;
   store_options.free_bytes = [&files, data = options_.data] { return files.free_bytes(data); };
   LANDER_ASSIGN(store_, store::Store::open(store_options));
+  upkeep_ = std::make_unique<os::Worker>("upkeep", 1, [this] { keep_up(); });
   link_state_.enrolled = identity.has_value();
   if (identity) link_state_.hub = identity->hub_url;
 
@@ -93,6 +101,7 @@ base::Status Server::open() {
                   identity ? identity->tenant : "local",
                   name_};
   LANDER_ASSIGN(core_, Core::open(std::move(context), std::move(identity)));
+  store_watch_ = &core_->store_watch();
   last_turn_ = clock_.monotonic_us();
   core_worker_ = std::make_unique<os::Worker>(
       "core", 4096, [this] { commit_and_tick(); }, kLoopEvery);
@@ -180,10 +189,23 @@ Server::~Server() {
   reader_.stop();  // it starts drivers: none after they are stopped
   drivers_.stop();
   trainer_.stop();  // it posts to the core, and tells of its progress here
+  upkeep_.reset();
   // What sources delivered is committed before the end.
   if (core_worker_) {
     core_worker_->post_urgent([this] { commit(); });
     core_worker_->stop();
+  }
+}
+
+// Compacts, thins, checkpoints: on a thread of its own, a step at a time.
+void Server::keep_up() {
+  while (!stopping_) {
+    const auto more = store_->upkeep();
+    if (!more.ok()) {
+      os::log_warn("store", "upkeep will be tried again", {{"error", more.error().message()}});
+      return;
+    }
+    if (!*more) return;
   }
 }
 
@@ -325,7 +347,7 @@ void Server::publish_latest(const std::vector<sensing::Observation>& observation
     if (!datastream) continue;
     list.push_back({{"datastream", datastream->id},
                     {"time", base::to_rfc3339(observation->time)},
-                    {"value", api::value(observation->value)},
+                    {"value", api::brief(*observation)},
                     {"quality", sensing::to_string(observation->quality)}});
   }
   publish("observations", api::dump(list));

@@ -1,8 +1,9 @@
 // lander-site: the threads, sockets and drivers around the core.
 //
 // Threads: HTTP I/O; pipeline (Intake); core (all state, all commits); reader (queries, password
-// checks, starting and stopping of drivers); trainer; link; webhook; one for each source. Nobody
-// waits for a slower one: the core never reads much, the pipeline never touches the disk.
+// checks, starting and stopping of drivers); upkeep (the store's background work); trainer; link;
+// webhook; one for each source. Nobody waits for a slower one: the core never reads much, the
+// pipeline never touches the disk.
 #pragma once
 
 #include <atomic>
@@ -77,6 +78,14 @@ class Server : public Shell {
   LinkState link_state() const;
   std::map<std::string, double> vitals() const;
   std::string metrics() const;
+  struct StoreHealth {
+    store::Stats stats;
+    std::uint64_t log_bytes = 0, last_incident = 0;
+    std::optional<double> bytes_a_day, days_left;  // nothing: not known (store_watch.h)
+    // Of what is compacted, with all that stands beside it; nothing: there is none.
+    std::optional<double> bytes_per_observation() const;
+  };
+  StoreHealth store_health() const;
   std::string failing() const;  // empty: fine
   bool alive() const;           // the core's thread goes on, whatever the disk does
 
@@ -96,8 +105,11 @@ class Server : public Shell {
   base::Status write_door() const;  // what `lander --at DATA` needs
   void signalled(const std::string& pipeline, const stream::Signal& signal);
   void take_signals();
+  std::string store_metrics() const;
+  void add_store_vitals(std::map<std::string, double>& vitals) const;
   void commit_and_tick();  // on the core's thread
   void commit();
+  void keep_up();  // on the upkeep thread
   void publish_latest(const std::vector<sensing::Observation>& observations);
   void link_loop();
   std::shared_ptr<carrier::Carrier> join();  // empty: not enrolled, or link_state_ says why not
@@ -111,8 +123,10 @@ class Server : public Shell {
   std::string name_;  // under state_mutex_ once threads run
   std::string door_pass_, door_key_id_;
   std::unique_ptr<store::Store> store_;
+  std::unique_ptr<os::Worker> upkeep_;
   api::Live live_;
   std::unique_ptr<Core> core_;
+  const StoreWatch* store_watch_ = nullptr;  // the core's, which any thread may ask
   std::unique_ptr<os::Worker> core_worker_;  // outlives whoever posts to it
   std::atomic<bool> running_{false};         // core_worker_ stands
   os::Worker reader_, trainer_;

@@ -53,14 +53,31 @@ class FullStore final : public store::ForwardingStore {
  public:
   using store::ForwardingStore::ForwardingStore;
   base::Result<store::Committed> commit(const store::Batch& batch) override {
-    if (full) return base::Error(base::Code::kExhausted, "disk full");
+    if (full || (reserve_only && !batch.observations.empty()))
+      return base::Error(base::Code::kExhausted, "disk full");
     return ForwardingStore::commit(batch);
   }
   base::Result<store::SeriesKey> declare(sensing::Datastream d) override {
     if (full) return base::Error(base::Code::kExhausted, "disk full");
     return ForwardingStore::declare(std::move(d));
   }
-  bool full = false;
+  base::Result<std::vector<store::Incident>> incidents(std::uint64_t after,
+                                                       std::size_t max) const override {
+    auto out = ForwardingStore::incidents(after, max);
+    for (const auto& one : noted) {
+      if (out.ok() && one.id > after && out->size() < max) out->push_back(one);
+    }
+    return out;
+  }
+  store::Stats stats() const override {
+    store::Stats out = ForwardingStore::stats();
+    out.object_bytes += more_bytes;
+    out.free_bytes = free_bytes;
+    return out;
+  }
+  bool full = false, reserve_only = false;
+  std::vector<store::Incident> noted;  // besides the store's own
+  std::uint64_t more_bytes = 0, free_bytes = 0;
 };
 
 // A hub as the site sees one: keys, and bundles made by hand.
@@ -114,6 +131,7 @@ class Site : public testing::Test {
     store::Store::Options options;
     options.path = folder / "site.db";
     options.clock = &clock;
+    options.raw_lane = link::kLaneBulk;
     store = std::make_unique<FullStore>(*store::Store::open(options));
     auto opened = Core::open({*store, os::system_files(), clock, os::system_random(), shell, folder,
                               who ? who->tenant : "local", who ? who->site : "box"},

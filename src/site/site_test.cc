@@ -1,5 +1,8 @@
 // What a site promises: to its operator, to its people, and of what it tells the hub.
+#include <cmath>
+
 #include "base/cbor.h"
+#include "sensing/value.h"
 #include "site/site_fixture.h"
 
 namespace lander::site {
@@ -139,6 +142,49 @@ TEST_F(Site, AMinuteThatIsOverIsSummarisedThoughTheSiteStoodEmptyBefore) {
     }
   }
   EXPECT_EQ(told, 1u);
+}
+
+TEST_F(Site, EveryKindIsStoredAndNoneButNumbersIsLearntFromOrLeaves) {
+  open();
+  std::string text =
+      "asset: acme/hall/pump\nsources:\n  - {id: m, driver: mqtt, address: h}\ndatastreams:\n";
+  for (const char* kind : {"waveform", "object", "interval", "text"}) {
+    text += std::string("  - {id: ") + kind + ", property: p, unit: \"1\", kind: " + kind +
+            ", from: {source: m, address: t}}\n";
+  }
+  apply(text);
+  std::vector<sensing::Observation> all;
+  for (const auto& bound : shell.bound_now) {
+    sensing::Observation one{bound.series, sensing::Quality::kGood, clock.wall_us(), 0, {}};
+    const auto kind = bound.datastream.kind;
+    if (kind == sensing::Kind::kWaveform)
+      one.value = std::make_shared<const sensing::Waveform>(sensing::Waveform{8, {1, 2, NAN}});
+    if (kind == sensing::Kind::kObject) {
+      auto kept = store->put_object(base::as_bytes("an image"), "image/png");
+      ASSERT_TRUE(kept.ok());
+      one.value = std::make_shared<const sensing::Object>(*kept);
+    }
+    if (kind == sensing::Kind::kInterval)
+      one.value = std::make_shared<const sensing::Interval>(sensing::Interval{5, "batch"});
+    if (kind == sensing::Kind::kText) one.value = std::string("on");
+    all.push_back(one);
+  }
+  ASSERT_TRUE(core->commit(all).ok());
+  open();
+  for (const auto& one : all) {
+    const auto latest = store->latest(one.series);
+    ASSERT_TRUE(latest.ok() && *latest);
+    EXPECT_EQ(sensing::fingerprint((*latest)->observation.value), sensing::fingerprint(one.value));
+  }
+  EXPECT_FALSE(
+      core->models()
+          .frames(*store, "acme/hall/pump", 0, clock.wall_us() + base::kMinute, base::kSecond, {})
+          .ok());
+  clock.elapsed += 5 * base::kMinute;
+  core->tick();
+  const auto items = sent(hub);
+  EXPECT_EQ(count(items, "datastream"), 4u);
+  EXPECT_EQ(count(items, "summary") + count(items, "blocks"), 0u);
 }
 
 TEST_F(Site, AnotherHubIsToldEverythingAndTheOldOnesTrustIsForgotten) {

@@ -85,8 +85,17 @@ base::Result<Uplink::Outgoing> Uplink::next(std::uint64_t desired_revision,
     if (lane == link::kLaneBulk && now.error == INT64_MAX) continue;
     std::uint64_t last = sender_.after(lane, monotonic);
     last = std::max(last, forgotten_[lane]);
-    LANDER_ASSIGN(auto items, context_.store.items(lane, last, kBundleItems - bundle.items.size(),
-                                                   kBundleBytes - bytes));
+    const auto fetch = [&] {
+      return context_.store.items(lane, last, kBundleItems - bundle.items.size(),
+                                  kBundleBytes - bytes);
+    };
+    LANDER_ASSIGN(auto items, fetch());
+    if (lane == link::kLaneBulk && items.empty() && bytes < kBundleBytes / 2) {
+      // Made when they can leave, so that they are few and small.
+      LANDER_ASSIGN(const bool left, context_.store.offer_raw(kBundleBytes - bytes));
+      out.more = left;
+      LANDER_ASSIGN(items, fetch());
+    }
     for (auto& item : items) {
       last = item.number;
       if (sender_.held(lane, item.number)) continue;
@@ -95,7 +104,7 @@ base::Result<Uplink::Outgoing> Uplink::next(std::uint64_t desired_revision,
           {lane, item.number, std::move(item.type), item.created, std::move(item.body)});
     }
     if (!items.empty()) sender_.sent(lane, last, monotonic);
-    out.more = bytes >= kBundleBytes / 2 || bundle.items.size() >= kBundleItems;
+    out.more = out.more || bytes >= kBundleBytes / 2 || bundle.items.size() >= kBundleItems;
   }
   out.items = bundle.items.size();
   LANDER_ASSIGN(out.sealed, link::seal(bundle, identity_.keys));
@@ -106,6 +115,7 @@ bool Uplink::has_waiting() const {
   const auto lanes = context_.store.lanes();
   if (!lanes.ok()) return true;  // let the next bundle say what is wrong
   for (const auto& lane : *lanes) {
+    if (lane.unoffered) return true;
     if (lane.waiting > 0 && sender_.after(lane.lane, context_.clock.monotonic_us()) < lane.last)
       return true;
   }

@@ -65,6 +65,11 @@ bool CandidateTable::count(std::string_view name, base::DurationUs now) {
 }
 
 void CandidateTable::example(std::string_view group, std::string_view address, const Raw& value) {
+  example(group, address, kind_of(value), to_text(value));
+}
+
+void CandidateTable::example(std::string_view group, std::string_view address, sensing::Kind kind,
+                             std::string text) {
   if (address.size() > kMaxAddressBytes || !is_utf8(address)) return;
   const std::lock_guard lock(mutex_);
   auto found = entries_.find(address);
@@ -72,8 +77,8 @@ void CandidateTable::example(std::string_view group, std::string_view address, c
     if (entries_.size() >= kMaxCandidates) return;
     found = entries_.emplace(std::string(address), Entry{std::string(group), {}}).first;
   }
-  found->second.example = to_text(value);
-  found->second.kind = kind_of(value);
+  found->second.example = std::move(text);
+  found->second.kind = kind;
 }
 
 std::vector<Candidate> CandidateTable::list(const std::string& source,
@@ -94,7 +99,7 @@ std::vector<Candidate> CandidateTable::list(const std::string& source,
     }
     const Guess guess = guess_from_name(address);
     candidate.suggested_property = guess.property;
-    candidate.suggested_unit = entry.kind == sensing::Kind::kNumber ? guess.unit : "";
+    candidate.suggested_unit = sensing::has_unit(entry.kind) ? guess.unit : "";
     candidate.kind = entry.kind;
     candidate.declared = declared.contains(address);
     out.push_back(std::move(candidate));

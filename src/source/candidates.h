@@ -27,6 +27,8 @@ class CandidateTable {
   bool count(std::string_view group, base::DurationUs now);
   // What stands at an address of the group.
   void example(std::string_view group, std::string_view address, const Raw& value);
+  void example(std::string_view group, std::string_view address, sensing::Kind kind,
+               std::string text);
   // `bound`: addresses that are declared.
   std::vector<Candidate> list(const std::string& source, const std::vector<Bound>& bound,
                               base::DurationUs now) const;

@@ -4,6 +4,7 @@
 
 #include "sensing/block.h"
 #include "sensing/unit.h"
+#include "sensing/value.h"
 #include "source/source.h"
 
 namespace lander::source {
@@ -56,7 +57,7 @@ Result<Converter> Converter::make(const Bound& bound) {
   converter.offset_ = stream.calibration.offset;
   const std::string& from = stream.binding.unit;
   if (from.empty() || from == stream.unit) return converter;
-  if (stream.kind == Kind::kText || stream.kind == Kind::kBoolean)
+  if (!sensing::has_unit(stream.kind))
     return Error(Code::kInvalid, "datastream " + stream.id + ": a value of kind " +
                                      std::string(to_string(stream.kind)) +
                                      " has no unit; remove the binding's unit \"" + from + "\"");
@@ -106,6 +107,8 @@ Result<Observation> Converter::value(const Raw& raw, base::TimeUs time,
     observation.sequence = sequence;
     return observation;
   }
+  if (kind > Kind::kText)
+    return Error(Code::kInvalid, "a " + std::string(to_string(kind)) + " is not one value");
   if (kind == Kind::kText) {
     const auto* text = std::get_if<std::string_view>(&raw);
     if (!text) return expected("a text", raw);
@@ -133,6 +136,44 @@ Result<Observation> Converter::value(const Raw& raw, base::TimeUs time,
   return number(*value, time, sequence);
 }
 
+Result<Observation> Converter::waveform(double rate_hz, std::vector<double> samples,
+                                        base::TimeUs time, std::uint64_t sequence) const {
+  const sensing::Datastream& stream = bound_.datastream;
+  Observation out{bound_.series, Quality::kGood, time, sequence, 0.0};
+  bool possible = true, measured = true;
+  for (double& sample : samples) {
+    const double value = sample * factor_ + offset_;
+    if (!std::isfinite(sample) || std::fabs(sample) > kAbsurd || !(std::fabs(value) <= kAbsurd)) {
+      measured = false;  // it stays as it came
+      continue;
+    }
+    possible = possible && !(stream.least && value < *stream.least) &&
+               !(stream.most && value > *stream.most);
+    sample = value;
+  }
+  if (!possible) out.quality = Quality::kBadOutOfRange;
+  if (!measured) out.quality = Quality::kBadSensorFailure;
+  out.value =
+      std::make_shared<const sensing::Waveform>(sensing::Waveform{rate_hz, std::move(samples)});
+  LANDER_TRY(sensing::valid(out.value));
+  return out;
+}
+
+Result<Observation> Converter::interval(base::TimeUs start, base::TimeUs end, std::string label,
+                                        std::uint64_t sequence) const {
+  if (end < start) return Error(Code::kInvalid, "expected an interval that ends after its start");
+  Observation out{bound_.series, Quality::kGood, start, sequence, 0.0};
+  out.value =
+      std::make_shared<const sensing::Interval>(sensing::Interval{end - start, std::move(label)});
+  LANDER_TRY(sensing::valid(out.value));
+  return out;
+}
+
+Observation Converter::object(sensing::Object object, base::TimeUs time) const {
+  return {bound_.series, Quality::kGood, time, 0,
+          std::make_shared<const sensing::Object>(std::move(object))};
+}
+
 Observation Converter::lost(base::TimeUs time) const {
   Observation observation{bound_.series, Quality::kBadNoCommunication, time, 0, 0.0};
   switch (bound_.datastream.kind) {
@@ -147,6 +188,18 @@ Observation Converter::lost(base::TimeUs time) const {
       break;
     case Kind::kText:
       observation.value = std::string();
+      break;
+    case Kind::kWaveform: {
+      const double rate_hz = bound_.datastream.binding.rate_hz;
+      observation.value = std::make_shared<const sensing::Waveform>(
+          sensing::Waveform{rate_hz > 0 ? rate_hz : 1, {std::numeric_limits<double>::quiet_NaN()}});
+      break;
+    }
+    case Kind::kObject:
+      observation.value = std::make_shared<const sensing::Object>();
+      break;
+    case Kind::kInterval:
+      observation.value = std::make_shared<const sensing::Interval>();
       break;
   }
   return observation;

@@ -68,6 +68,10 @@ class HostSource final : public Source {
                                          name +
                                          "\"; it has load1, load5, "
                                          "load15, memory_used, disk_used, temperature, uptime");
+      if (!sensing::is_numeric(one.datastream.kind))
+        return Error(Code::kInvalid, "datastream " + one.datastream.id +
+                                         ": the host gives numbers, no " +
+                                         std::string(to_string(one.datastream.kind)));
       LANDER_ASSIGN(Converter converter, Converter::make(one));
       members_.push_back({meter, std::move(converter),
                           std::max(one.datastream.binding.interval, config_.poll_interval)});

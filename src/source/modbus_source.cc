@@ -37,9 +37,10 @@ class ModbusSource final : public Source {
       const sensing::Binding& binding = one.datastream.binding;
       auto address = parse_modbus_address(binding.address);
       if (!address.ok()) return address.error().context("datastream " + one.datastream.id);
-      if (one.datastream.kind == sensing::Kind::kText)
-        return Error(Code::kInvalid,
-                     "datastream " + one.datastream.id + ": Modbus registers hold no text");
+      if (!sensing::is_numeric(one.datastream.kind))
+        return Error(Code::kInvalid, "datastream " + one.datastream.id +
+                                         ": Modbus registers hold no " +
+                                         std::string(to_string(one.datastream.kind)));
       LANDER_ASSIGN(Converter converter, Converter::make(one));
       members_.push_back({*address, std::move(converter)});
       wishes.push_back({*address, std::max(binding.interval, config_.poll_interval)});

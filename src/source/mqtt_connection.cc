@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "source/json_leaves.h"
+#include "source/payload_offers.h"
 
 namespace lander::source {
 namespace {
@@ -16,8 +16,8 @@ using base::Status;
 
 constexpr std::size_t kReadBytes = 64u << 10;
 constexpr std::size_t kMaxBatch = 4096;  // observations offered at once
-constexpr std::size_t kMaxLeaves = 64;   // candidates of one message
 constexpr base::DurationUs kHeldRetry = 2 * base::kMillisecond;
+constexpr base::DurationUs kKeepRetry = base::kSecond;  // of an object that the disk refused
 constexpr base::DurationUs kConnackTimeout = 10 * base::kSecond;
 constexpr base::DurationUs kLeaveTimeout = 1500 * base::kMillisecond;
 constexpr std::uint16_t kUnsubscribeId = 0xFFFF;  // subscriptions count from 1
@@ -57,6 +57,8 @@ Status MqttConnection::serve() {
   while (!runner_.stopping()) {
     if (held_) {
       offer_batch();
+    } else if (held_back_) {
+      try_again();
     } else if (listens()) {
       if (!more_buffered_) LANDER_TRY(read_some());
       LANDER_TRY(decode_some());
@@ -104,7 +106,9 @@ Status MqttConnection::handle(const MqttPacket& packet) {
     case MqttType::kSuback:
       return handle_suback(packet);
     case MqttType::kPublish:
-      return handle_publish(packet);
+      ++messages_;
+      handle_publish(packet);
+      return {};
     case MqttType::kUnsuback:
     case MqttType::kPingresp:
       return {};
@@ -144,16 +148,19 @@ Status MqttConnection::handle_suback(const MqttPacket& packet) {
                       "\": " + mqtt_reason(packet.payload[0]);
   if (++subacks_ < plan_.filters.size()) return {};
   subscribed_ = true;
+  tell_subscribed();
+  return {};
+}
+
+void MqttConnection::tell_subscribed() {
   if (refused_filter_.empty()) {
     runner_.board().state(Health::State::kConnected, "connected");
   } else {
     runner_.board().state(Health::State::kDegraded, refused_filter_);
   }
-  return {};
 }
 
-Status MqttConnection::handle_publish(const MqttPacket& packet) {
-  ++messages_;
+void MqttConnection::handle_publish(const MqttPacket& packet) {
   const std::size_t before = batch_.size();
   if (packet.oversized) {
     runner_.board().malformed(1, "topic " + printable(packet.topic, 200) + ": a message of " +
@@ -163,7 +170,12 @@ Status MqttConnection::handle_publish(const MqttPacket& packet) {
   } else {
     const Message message{packet.topic, packet.payload, packet.retained, runner_.clock().wall_us()};
     std::string problem;
-    const int problems = plan_.table.decode(message, batch_, problem);
+    const auto keep = [&](base::ByteView content, std::string_view media_type) {
+      return sink_.keep(content, media_type);
+    };
+    const auto decoded = plan_.table.decode(message, keep, batch_, problem);
+    if (!decoded.ok()) return hold_back(packet, decoded.error());
+    const int problems = *decoded;
     if (problems > 0) runner_.board().malformed(static_cast<std::uint64_t>(problems), problem);
     offer_candidates(packet);
   }
@@ -171,25 +183,31 @@ Status MqttConnection::handle_publish(const MqttPacket& packet) {
   // What brought no observation is done: the broker must not send it again and again.
   if (packet.packet_id != 0)
     unacked_.push_back({packet.packet_id, batch_.size() > before ? batch_number_ : 0});
-  return {};
+}
+
+void MqttConnection::hold_back(const MqttPacket& packet, const Error& why) {
+  auto held = std::make_unique<HeldBack>();
+  held->packet = packet;
+  held->topic = packet.topic;
+  held->payload.assign(packet.payload.begin(), packet.payload.end());
+  held->packet.topic = held->topic;
+  held->packet.payload = held->payload;
+  held->due = runner_.clock().monotonic_us() + kKeepRetry;
+  held_back_ = std::move(held);
+  runner_.board().state(Health::State::kDegraded, "messages wait: " + why.message());
+}
+
+void MqttConnection::try_again() {
+  if (runner_.clock().monotonic_us() < held_back_->due) return;
+  const auto held = std::move(held_back_);
+  handle_publish(held->packet);
+  if (!held_back_ && subscribed_) tell_subscribed();
+  offer_batch();
 }
 
 void MqttConnection::offer_candidates(const MqttPacket& packet) {
-  if (!candidates_.count(packet.topic, runner_.clock().monotonic_us())) return;
-  const std::string_view text = base::as_text(packet.payload);
-  const std::string topic(packet.topic);
-  const char first = trim(text).empty() ? ' ' : trim(text).front();
-  if (first != '{' && first != '[') {
-    if (text.size() <= kMaxPayloadBytes && is_utf8(text))
-      candidates_.example(topic, topic, Raw(text));
-    return;
-  }
-  std::size_t leaves = 0;
-  const Status walked = walk_json(text, [&](std::string_view pointer, const Raw& value) {
-    candidates_.example(topic, topic + "#" + std::string(pointer), value);
-    return ++leaves < kMaxLeaves;
-  });
-  if (!walked.ok()) candidates_.example(topic, topic, Raw(text));
+  if (candidates_.count(packet.topic, runner_.clock().monotonic_us()))
+    offer_payload(candidates_, std::string(packet.topic), packet.payload);
 }
 
 bool MqttConnection::is_stray(const MqttPacket& packet) const {
@@ -231,7 +249,7 @@ void MqttConnection::offer_batch() {
 // Mosquitto 2.0.11 sends more than the receive maximum under load. To call that an error, as the
 // standard allows, would end the connection again and again: TCP holds the rest back as well.
 bool MqttConnection::listens() const {
-  return !held_ && unacked_.size() < 2u * plan_.connect.receive_maximum;
+  return !held_ && !held_back_ && unacked_.size() < 2u * plan_.connect.receive_maximum;
 }
 
 bool MqttConnection::is_durable(std::uint64_t batch) const {

@@ -64,7 +64,10 @@ class MqttConnection {
   base::Status handle(const MqttPacket& packet);
   base::Status handle_connack(const MqttPacket& packet);
   base::Status handle_suback(const MqttPacket& packet);
-  base::Status handle_publish(const MqttPacket& packet);
+  void handle_publish(const MqttPacket& packet);
+  void tell_subscribed();
+  void hold_back(const MqttPacket& packet, const base::Error& why);
+  void try_again();
   void offer_candidates(const MqttPacket& packet);
   bool is_stray(const MqttPacket& packet) const;
   void unsubscribe_stray(std::string_view topic);
@@ -98,6 +101,15 @@ class MqttConnection {
   std::uint64_t durable_through_ = 0;
   base::DurationUs last_sent_, last_heard_, last_ping_ = 0, last_stray_ = 0;
   base::DurationUs keep_alive_us_;
+  // A message whose object could not be kept; it and all behind it wait. Its views borrow the
+  // copies.
+  struct HeldBack {
+    MqttPacket packet;
+    std::string topic;
+    base::Bytes payload;
+    base::DurationUs due = 0;
+  };
+  std::unique_ptr<HeldBack> held_back_;
   bool more_buffered_ = false;  // the reader still holds packets: do not sleep
 };
 

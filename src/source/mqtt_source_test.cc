@@ -2,6 +2,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <fstream>
 #include <set>
 
@@ -96,6 +97,37 @@ TEST_F(MqttSource, WhatTheStoreCouldNotKeepIsSentAgain) {
   sink.finish(base::Error(base::Code::kExhausted, "disk full"));
   ASSERT_TRUE(sink.wait_for(600));
   EXPECT_EQ(sequences(sink, 300).size(), 300u);
+}
+
+// A disk that has room for an object at the third try only.
+class PatientSink : public TestSink {
+ public:
+  base::Result<sensing::Object> keep(base::ByteView content, std::string_view type) override {
+    if (++tries < 3) return base::Error(base::Code::kExhausted, "disk full");
+    return sensing::Object{{}, content.size(), std::string(type)};
+  }
+  std::atomic<int> tries = 0;
+};
+
+TEST_F(MqttSource, AnObjectThatCannotBeKeptNowIsTriedAgainAndStoredOnce) {
+  PatientSink patient;
+  const auto source = make();
+  ASSERT_TRUE(source->start({bound_to(1, "image", sensing::Kind::kObject)}, patient).ok());
+  ASSERT_TRUE(connected(*source)) << source->health().reason;
+  const std::string image = "\xFF\xD8\xFF\xE0" + std::string(200'000, 'x');
+  broker->publish("image", image);
+  ASSERT_TRUE(patient.wait_for(1)) << source->health().reason;
+  EXPECT_EQ(patient.tries, 3);
+  broker->publish("image", "text");
+  ASSERT_TRUE(patient.wait_for(2));
+  const auto taken = patient.taken();
+  ASSERT_EQ(taken.size(), 2u);
+  const auto& kept = *std::get<std::shared_ptr<const sensing::Object>>(taken[0].value);
+  EXPECT_EQ(kept.media_type, "image/jpeg");
+  EXPECT_EQ(kept.bytes, image.size());
+  EXPECT_EQ(source->health().malformed, 0u);
+  EXPECT_EQ(source->health().received, 2u);
+  EXPECT_EQ(source->health().state, Health::State::kConnected);
 }
 
 TEST_F(MqttSource, UnacknowledgedMessagesSurviveTheSourcesEndAndAcknowledgedOnesDoNotComeAgain) {

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <variant>
 
+#include "base/bytes.h"
 #include "sensing/datastream.h"
 
 namespace lander::source {
@@ -25,6 +26,8 @@ std::string_view trim(std::string_view text);
 // For messages and examples: at most `most` bytes, every byte that is not printable as '?'.
 std::string printable(std::string_view text, std::size_t most = 60);
 std::string to_text(const Raw& raw);
+// By the first bytes: JPEG, PNG, gzip; else text or any bytes.
+std::string_view media_type_of(base::ByteView content);
 sensing::Kind kind_of(const Raw& raw);  // what a candidate with this value should be declared as
 
 }  // namespace lander::source

@@ -43,6 +43,9 @@ class ReplaySource final : public Source {
       const std::string& name = one.datastream.binding.address;
       const auto column = reader_->column(name);
       if (!column) return no_column(one.datastream.id, name);
+      if (one.datastream.kind > sensing::Kind::kText)
+        return Error(Code::kInvalid, "datastream " + one.datastream.id + ": a CSV file holds no " +
+                                         std::string(to_string(one.datastream.kind)) + "s");
       LANDER_ASSIGN(Converter converter, Converter::make(one));
       members_.push_back({*column, std::move(converter)});
     }

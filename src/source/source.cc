@@ -4,6 +4,10 @@
 
 namespace lander::source {
 
+base::Result<sensing::Object> Sink::keep(base::ByteView, std::string_view) {
+  return base::Error(base::Code::kUnsupported, "objects are not kept here");
+}
+
 base::Result<std::unique_ptr<Source>> make_source(const Config& config, os::Clock& clock) {
   const auto make = [&]() -> base::Result<std::unique_ptr<Source>> {
     LANDER_TRY(sensing::valid_id(config.id));

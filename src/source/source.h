@@ -32,6 +32,10 @@ class Sink {
   // error; a source that can wait acknowledges only then. It is not called for what was refused.
   virtual bool accept(std::vector<sensing::Observation>& observations,
                       std::function<void(const base::Status&)> durable) = 0;
+  // Makes an object's content durable, which an observation may then refer to. May wait for the
+  // disk. kUnsupported: this sink keeps none; kInvalid: this one cannot be kept; else try again
+  // later.
+  virtual base::Result<sensing::Object> keep(base::ByteView content, std::string_view media_type);
 };
 
 // What a source sees, declared or not. `example` is the last raw value as text.
@@ -86,10 +90,17 @@ class Converter {
   // BadSensorFailure, the value kept as it came (0 for an integer, which cannot hold it); outside
   // least..most: BadOutOfRange, converted but not clamped.
   sensing::Observation number(double raw, base::TimeUs time, std::uint64_t sequence = 0) const;
-  // By the datastream's kind; null is a sensor that failed. kInvalid: "expected a number, found
-  // ...".
+  // By the datastream's kind, which is none of the three below; null is a sensor that failed.
+  // kInvalid: "expected a number, found ...".
   base::Result<sensing::Observation> value(const Raw& raw, base::TimeUs time,
                                            std::uint64_t sequence = 0) const;
+  // Every sample is converted and judged as a number is; the worst decides the quality. kInvalid:
+  // none, too many, or a rate that cannot be. `time` is that of the first.
+  base::Result<sensing::Observation> waveform(double rate_hz, std::vector<double> samples,
+                                              base::TimeUs time, std::uint64_t sequence = 0) const;
+  base::Result<sensing::Observation> interval(base::TimeUs start, base::TimeUs end,
+                                              std::string label, std::uint64_t sequence = 0) const;
+  sensing::Observation object(sensing::Object object, base::TimeUs time) const;
   // The mark that from here on nothing is known, of a peer that does not answer.
   sensing::Observation lost(base::TimeUs time) const;
   const Bound& bound() const { return bound_; }

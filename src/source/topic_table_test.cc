@@ -14,6 +14,8 @@ namespace {
 using sensing::Kind;
 using sensing::Quality;
 
+constexpr base::TimeUs kArrived = 1'000'000'000;
+
 struct Decoded {
   std::vector<sensing::Observation> observations;
   std::string problem;
@@ -22,22 +24,28 @@ struct Decoded {
 
 Decoded decode(const TopicTable& table, std::string_view payload, bool retained = false) {
   Decoded out;
-  out.problems =
-      table.decode({"t", base::as_bytes(payload), retained, 1'000}, out.observations, out.problem);
+  const auto keep = [](base::ByteView content, std::string_view media_type) {
+    return base::Result<sensing::Object>(
+        sensing::Object{{7}, content.size(), std::string(media_type)});
+  };
+  const auto problems = table.decode({"t", base::as_bytes(payload), retained, kArrived}, keep,
+                                     out.observations, out.problem);
+  EXPECT_TRUE(problems.ok());
+  out.problems = problems.ok() ? *problems : -1;
   return out;
 }
 
 TopicTable table_of(const std::vector<Bound>& bound) {
   auto table = TopicTable::make(bound);
   EXPECT_TRUE(table.ok()) << table.error().message();
-  return std::move(*table);
+  return std::move(table).value();
 }
 
 TEST(TopicTable, APlainNumberIsTheValueAndItsTimeIsItsArrival) {
   const auto out = decode(table_of({bound_to(1, "t")}), " 3.25 \n");
   ASSERT_EQ(out.observations.size(), 1u);
   EXPECT_EQ(std::get<double>(out.observations[0].value), 3.25);
-  EXPECT_EQ(out.observations[0].time, 1'000);
+  EXPECT_EQ(out.observations[0].time, kArrived);
   EXPECT_EQ(out.observations[0].sequence, 0u);
 }
 

@@ -27,6 +27,8 @@ class Query {
   os::Statement* statement_;
 };
 
+inline constexpr std::uint64_t kPageBytes = 4096;
+
 class Connection {
  public:
   explicit Connection(os::Database database) : database_(std::move(database)) {}

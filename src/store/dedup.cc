@@ -1,28 +1,14 @@
 #include "store/dedup.h"
 
 #include <algorithm>
-#include <bit>
 
 #include "base/cbor.h"
+#include "sensing/value.h"
 
 namespace lander::store {
 namespace {
 
 using sensing::Observation;
-
-std::uint64_t value_bits(const sensing::Value& value) {
-  if (const auto* number = std::get_if<double>(&value))
-    return std::bit_cast<std::uint64_t>(*number);
-  if (const auto* integer = std::get_if<std::int64_t>(&value)) {
-    return static_cast<std::uint64_t>(*integer);
-  }
-  if (const auto* boolean = std::get_if<bool>(&value)) return *boolean ? 1 : 0;
-  std::uint64_t hash = 0xCBF29CE484222325;  // FNV-1a
-  for (const char c : std::get<std::string>(value)) {
-    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3;
-  }
-  return hash;
-}
 
 std::uint32_t folded(std::uint64_t value) {
   return static_cast<std::uint32_t>((value * 0x9E3779B97F4A7C15) >> 32);  // Fibonacci hashing
@@ -33,7 +19,7 @@ constexpr base::TimeUs kNobody = INT64_MIN;
 }  // namespace
 
 bool Dedup::repeated(const Observation& observation) {
-  const std::uint64_t value = value_bits(observation.value);
+  const std::uint64_t value = sensing::fingerprint(observation.value);
   if (observation.sequence != 0) {
     if (known_sequence(observation, value)) return true;
   } else if (observation.time <= newest_) {
@@ -75,7 +61,6 @@ bool Dedup::marked(std::uint64_t sequence) const {
 }
 
 void Dedup::mark(std::uint64_t sequence) {
-  window_changed_ = true;
   if (sequence > high_) {
     if (sequence - high_ >= kWindow) {
       window_.fill(0);
@@ -96,12 +81,11 @@ void Dedup::mark(std::uint64_t sequence) {
 void Dedup::begin_anew(std::uint64_t sequence) {
   window_.fill(0);
   high_ = sequence;
-  window_changed_ = true;
 }
 
 void Dedup::remember(const Observation& observation) {
   newest_ = std::max(newest_, observation.time);
-  const std::uint64_t value = value_bits(observation.value);
+  const std::uint64_t value = sensing::fingerprint(observation.value);
   if (observation.sequence != 0) {
     if (numbered_.empty()) numbered_.assign(kWindow, {kNobody, 0, 0});
     numbered_[observation.sequence % kWindow] = {observation.time, folded(value),
@@ -114,6 +98,17 @@ void Dedup::remember(const Observation& observation) {
   }
 }
 
+void Dedup::replay(const Observation& observation) {
+  // The window may be younger than this observation: what it has marked already proves nothing.
+  const std::uint64_t sequence = observation.sequence;
+  const bool known = high_ != 0 && sequence <= high_ && high_ - sequence < kWindow;
+  if (sequence != 0 && !(known && marked(sequence)) &&
+      !known_sequence(observation, sensing::fingerprint(observation.value))) {
+    mark(sequence);
+  }
+  remember(observation);
+}
+
 void Dedup::restore_window(std::uint64_t high, base::ByteView bits) {
   high_ = high;
   window_.fill(0);
@@ -121,8 +116,6 @@ void Dedup::restore_window(std::uint64_t high, base::ByteView bits) {
     window_[i / 8] |= static_cast<std::uint64_t>(bits[i]) << (8 * (i % 8));
   }
 }
-
-bool Dedup::take_window_changed() { return std::exchange(window_changed_, false); }
 
 base::Bytes Dedup::bits() const {
   base::Bytes out;

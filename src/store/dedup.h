@@ -25,14 +25,14 @@ class Dedup {
   // True: a repeat, drop it. False: new, and remembered from now on.
   bool repeated(const sensing::Observation& observation);
 
-  // After a restart: the stored window, then the latest stored observations, oldest first:
-  // kRecent, or kWindow of a series that has sequences.
+  // After a restart: the window as it was stored; restore() with the latest observations that it
+  // covers, oldest first (kRecent, or kWindow of a series that has sequences); replay() with all
+  // that came since.
   void restore_window(std::uint64_t high, base::ByteView bits);
   void restore(const sensing::Observation& observation) { remember(observation); }
+  void replay(const sensing::Observation& observation);
   void restore_newest(base::TimeUs newest) { newest_ = std::max(newest_, newest); }
 
-  // The window changed since this was called last.
-  bool take_window_changed();
   std::uint64_t high() const { return high_; }
   base::Bytes bits() const;
 
@@ -61,7 +61,6 @@ class Dedup {
   base::TimeUs newest_ = INT64_MIN;
   std::uint64_t high_ = 0;  // 0: no sequence came yet
   std::array<std::uint64_t, kWindow / 64> window_{};
-  bool window_changed_ = false;
 };
 
 // Sequences of a block's samples, in their order, as runs: a few bytes when they count up.

@@ -1,6 +1,8 @@
 #include <algorithm>
+#include <optional>
 
-#include "store/reading.h"
+#include "sensing/chunk.h"
+#include "store/feed.h"
 
 namespace lander::store {
 namespace {
@@ -40,91 +42,167 @@ struct Grid {
   }
 };
 
-// Counts what has one difference between UTC and claimed time, in whole rollups where the range
-// covers them and in ever finer ones, down to samples, at its edges.
+// Counts into the grid's buckets, from whole rollups where the range covers them and from ever
+// finer ones, down to samples, at its edges.
 class Counter {
  public:
-  Counter(Connection& connection, const sensing::ClockBook& book, SeriesKey key,
-          const std::vector<OpenMinute>& open, const Grid& grid, std::vector<Summary>& out)
-      : connection_(connection), book_(book), key_(key), open_(open), grid_(grid), out_(out) {}
+  Counter(const Order& order, const Grid& grid, std::vector<Summary>& out)
+      : order_(order), grid_(grid), out_(out) {}
 
-  Status count(TimeUs from, TimeUs to, DurationUs offset) {
+  // The chunks of one segment, of claims that differ by `offset` from UTC.
+  Status chunks(const Extent& extent, DurationUs offset) {
+    segment_ = extent.segment;
     offset_ = offset;
-    if (grid_.unit == 0) return samples(from, to);
-    return rollups(grid_.unit == base::kHour ? Level::kHour : Level::kMinute, from, to);
+    const TimeUs from = std::max(minus(order_.from, offset), extent.first);
+    const TimeUs to = std::min(minus(order_.to, offset), plus(extent.last, 1));
+    if (from >= to) return {};
+    if (grid_.unit == 0) return minutes_or_samples(from, to, false);
+    if (grid_.unit == base::kMinute) return minutes_or_samples(from, to, true);
+    return hours(minus(order_.from, offset), minus(order_.to, offset));
+  }
+
+  Status tail(const std::vector<TailFrame>& frames) {
+    return visit_frames(order_, frames, [&](const Samples& s, std::size_t at, Segment segment) {
+      const TimeUs utc = to_utc(*order_.book, segment, s.block.times[at]).time;
+      if (utc >= order_.from && utc < order_.to) count_sample(utc, s.block, at);
+    });
   }
 
  private:
-  Status rollups(Level level, TimeUs from, TimeUs to) {
-    const DurationUs unit = unit_of(level);
-    const auto finer = [&](TimeUs a, TimeUs b) {
-      if (a >= b) return Status();
-      return level == Level::kHour ? rollups(Level::kMinute, a, b) : samples(a, b);
-    };
-    const TimeUs first = ceil_to(from, unit), end = floor_to(to, unit);
-    if (first >= end) return finer(from, to);
-    LANDER_TRY(finer(from, first));
-    LANDER_TRY(rows(level, first, end));
-    for (const OpenMinute& minute : open_) {
-      if (minute.minute < first || minute.minute >= end) continue;
-      add(minute.segment, minute.minute, base::kMinute, minute.summary);
-    }
-    return finer(end, to);
+  Status hours(TimeUs from, TimeUs to) {
+    const TimeUs first = ceil_to(from, base::kHour), end = floor_to(to, base::kHour);
+    if (first >= end) return minutes_or_samples(from, to, true);
+    LANDER_TRY(minutes_or_samples(from, first, true));
+    LANDER_TRY(rows(Level::kHour, first, end));
+    return minutes_or_samples(end, to, true);
   }
 
-  Status rows(Level level, TimeUs from, TimeUs to) {
+  // Whole minutes from their rows where these are complete; the rest from samples. What was thinned
+  // counts by what was kept of it.
+  Status minutes_or_samples(TimeUs from, TimeUs to, bool whole_minutes) {
+    if (from >= to) return {};
+    LANDER_ASSIGN(const std::vector<Kept> kept, thinned(from, to));
+    LANDER_ASSIGN(const std::optional<TimeUs> complete, minutes_from());
+    TimeUs at = from;
+    for (const Kept& span : kept) {
+      LANDER_TRY(fine(at, std::max(at, span.from), whole_minutes, complete));
+      // A row that begins within the range; so does each exactly once.
+      LANDER_TRY(rows(span.level, std::max(at, span.from), std::min(to, span.to)));
+      at = std::max(at, std::min(to, span.to));
+    }
+    return fine(at, to, whole_minutes, complete);
+  }
+
+  Status fine(TimeUs from, TimeUs to, bool whole_minutes, std::optional<TimeUs> complete) {
+    if (from >= to) return {};
+    if (!whole_minutes || !complete) return samples(from, to);
+    const TimeUs first = ceil_to(std::max(from, *complete), base::kMinute);
+    const TimeUs end = floor_to(to, base::kMinute);
+    if (first >= end) return samples(from, to);
+    LANDER_TRY(samples(from, first));
+    LANDER_TRY(rows(Level::kMinute, first, end));
+    return samples(end, to);
+  }
+
+  struct Kept {
+    TimeUs from, to;
+    Level level;
+  };
+  Result<std::vector<Kept>> thinned(TimeUs from, TimeUs to) {
+    std::vector<Kept> out;
     LANDER_ASSIGN(Query query,
-                  connection_.query("SELECT t,segment,count,others,least,most,sum FROM rollup"
-                                    " WHERE series=? AND level=? AND t>=? AND t<?"));
-    query->bind(1, std::int64_t{key_}).bind(2, static_cast<std::int64_t>(level));
+                  order_.connection->query("SELECT t_first,t_last,level FROM thinned WHERE series=?"
+                                           " AND segment=? AND t_last>=? AND t_first<?"
+                                           " ORDER BY t_first"));
+    query->bind(1, std::int64_t{order_.key}).bind(2, std::int64_t{segment_});
     query->bind(3, from).bind(4, to);
     for (;;) {
       LANDER_ASSIGN(const bool row, query->step());
+      if (!row) return out;
+      if (query->is_null(2)) continue;  // nothing was kept
+      const auto level = static_cast<Level>(query->integer(2));
+      out.push_back({floor_to(query->integer(0), unit_of(level)),
+                     ceil_to(plus(query->integer(1), 1), unit_of(level)), level});
+    }
+  }
+
+  Result<std::optional<TimeUs>> minutes_from() {
+    LANDER_ASSIGN(Query query, order_.connection->query(
+                                   "SELECT minutes_from FROM extent WHERE series=? AND segment=?"));
+    query->bind(1, std::int64_t{order_.key}).bind(2, std::int64_t{segment_});
+    LANDER_ASSIGN(const bool row, query->step());
+    if (!row || query->is_null(0)) return std::optional<TimeUs>();
+    return std::optional<TimeUs>(query->integer(0));
+  }
+
+  Status rows(Level level, TimeUs from, TimeUs to) {
+    if (from >= to) return {};
+    LANDER_ASSIGN(Query query,
+                  order_.connection->query("SELECT t,count,others,least,most,sum FROM rollup WHERE"
+                                           " series=? AND segment=? AND level=? AND t>=? AND t<?"));
+    query->bind(1, std::int64_t{order_.key}).bind(2, std::int64_t{segment_});
+    query->bind(3, static_cast<std::int64_t>(level)).bind(4, from).bind(5, to);
+    // A rollup that straddles two buckets goes by its middle; one that fits a bucket needs no care.
+    const DurationUs middle = offset_ % unit_of(level) == 0 ? 0 : unit_of(level) / 2;
+    for (;;) {
+      LANDER_ASSIGN(const bool row, query->step());
       if (!row) return {};
-      const Summary summary{query->integer(2), query->integer(3), query->real(4), query->real(5),
-                            query->real(6)};
-      add(static_cast<Segment>(query->integer(1)), query->integer(0), unit_of(level), summary);
+      const TimeUs claimed = query->integer(0);
+      if (minus(to_utc(*order_.book, segment_, claimed).time, claimed) != offset_) continue;
+      bucket(plus(plus(claimed, offset_), middle))
+          .add(Summary{query->integer(1), query->integer(2), query->real(3), query->real(4),
+                       query->real(5)});
     }
   }
 
   Status samples(TimeUs from, TimeUs to) {
-    LANDER_ASSIGN(BlockScan scan, BlockScan::begin(connection_, key_, from, to));
-    while (scan.ready()) {
-      LANDER_ASSIGN(const StoredBlock stored, scan.take());
-      const sensing::Block& block = stored.block;
-      for (std::size_t i = 0; i < block.size(); ++i) {
-        const TimeUs claimed = block.times[i];
-        if (claimed < from || claimed >= to) continue;
-        Summary* summary = bucket(place(book_, stored.stamp, claimed), claimed, 0);
-        if (summary == nullptr) continue;
-        summary->add(sensing::as_number(value_at(block, i)), block.qualities[i]);
+    if (from >= to) return {};
+    LANDER_ASSIGN(ChunkScan scan,
+                  ChunkScan::begin(*order_.connection, order_.key, segment_, from, to));
+    for (; scan.ready();) {
+      const auto decoded = sensing::decode_chunk(scan.data(), block_);
+      if (!decoded.ok() || block_.kind != order_.kind) {
+        order_.damage(
+            scan.place(), scan.first(), scan.last(), scan.count(), segment_,
+            decoded.ok() ? base::Error(Code::kCorrupt, "of another kind") : decoded.error());
+      } else {
+        const auto& times = block_.times;
+        auto at = std::lower_bound(times.begin(), times.end(), from) - times.begin();
+        for (; at < static_cast<std::ptrdiff_t>(times.size()); ++at) {
+          const auto i = static_cast<std::size_t>(at);
+          if (times[i] >= to) break;
+          const TimeUs utc = to_utc(*order_.book, segment_, times[i]).time;
+          if (minus(utc, times[i]) == offset_) count_sample(utc, block_, i);
+        }
       }
+      LANDER_TRY(scan.next());
     }
     return {};
   }
 
-  void add(Segment segment, TimeUs claimed, DurationUs width, const Summary& summary) {
-    // A rollup that straddles two buckets goes by its middle; one that fits a bucket needs no care.
-    const DurationUs odd = offset_ % width;
-    if (Summary* into = bucket(segment, claimed, odd == 0 ? 0 : width / 2)) into->add(summary);
+  void count_sample(TimeUs utc, const sensing::Block& block, std::size_t at) {
+    bucket(utc).add(number_at(block, at), block.qualities[at]);
   }
 
-  // Null: of another offset, and so counted in another pass.
-  Summary* bucket(Segment segment, TimeUs claimed, DurationUs middle) {
-    if (minus(to_utc(book_, segment, claimed).time, claimed) != offset_) return nullptr;
-    const TimeUs utc = plus(plus(claimed, offset_), middle);
-    const auto at = (static_cast<std::uint64_t>(utc) - static_cast<std::uint64_t>(grid_.start)) /
-                    static_cast<std::uint64_t>(grid_.span);
-    return &out_[std::min<std::size_t>(at, out_.size() - 1)];
+  Summary& bucket(TimeUs utc) {
+    // The last one that was used is nearly always the one.
+    const auto from_start =
+        static_cast<std::uint64_t>(utc) - static_cast<std::uint64_t>(grid_.start);
+    if (from_start - last_begin_ < static_cast<std::uint64_t>(grid_.span)) return out_[last_];
+    const auto at = from_start / static_cast<std::uint64_t>(grid_.span);
+    last_ = std::min<std::size_t>(at, out_.size() - 1);
+    last_begin_ = last_ * static_cast<std::uint64_t>(grid_.span);
+    return out_[last_];
   }
 
-  Connection& connection_;
-  const sensing::ClockBook& book_;
-  SeriesKey key_;
-  const std::vector<OpenMinute>& open_;
+  const Order& order_;
   const Grid& grid_;
   std::vector<Summary>& out_;
+  Segment segment_ = kNoSegment;
   DurationUs offset_ = 0;
+  sensing::Block block_;
+  std::size_t last_ = 0;
+  std::uint64_t last_begin_ = 0;
 };
 
 }  // namespace
@@ -135,13 +213,27 @@ Result<std::vector<Bucket>> SqliteStore::downsample(SeriesKey key, TimeUs from, 
     return Error(Code::kInvalid, "buckets: expected 1 to 10000");
   }
   if (from >= to) return Error(Code::kInvalid, "expected a range that ends after it begins");
-  LANDER_ASSIGN(const std::unique_ptr<Reading> reading, Reading::begin(*this, key));
+  LANDER_ASSIGN(const std::unique_ptr<Reading> reading, Reading::begin(*this, key, from, to));
   const Grid grid = Grid::over(from, to, buckets);
-  std::vector<sensing::Summary> summaries(buckets);
-  Counter counter(reading->connection(), reading->book(), key, reading->open(), grid, summaries);
-  for (const DurationUs offset : offsets_of(reading->book(), reading->extents(), from, to)) {
-    LANDER_TRY(counter.count(minus(from, offset), minus(to, offset), offset));
+  std::vector<Summary> summaries(buckets);
+  const Order order{&reading->connection(),
+                    &reading->book(),
+                    key,
+                    reading->kind(),
+                    from,
+                    to,
+                    [&](const std::string& place, TimeUs first, TimeUs last, std::uint64_t count,
+                        Segment segment, const Error& error) {
+                      found_damage(place, key, to_utc(reading->book(), segment, first).time,
+                                   to_utc(reading->book(), segment, last).time, count, error);
+                    }};
+  Counter counter(order, grid, summaries);
+  for (const Extent& extent : reading->extents()) {
+    for (const DurationUs offset : offsets_in(reading->book(), extent.segment)) {
+      LANDER_TRY(counter.chunks(extent, offset));
+    }
   }
+  LANDER_TRY(counter.tail(reading->frames()));
   std::vector<Bucket> out;
   for (std::size_t i = 0; i < buckets; ++i) {
     if (summaries[i].count + summaries[i].others == 0) continue;

@@ -25,8 +25,9 @@ class ForwardingStore : public Store {
     return store_->datastreams();
   }
   std::vector<SeriesKey> keys(std::string_view id) const override { return store_->keys(id); }
-  base::Status read(SeriesKey key, base::TimeUs from, base::TimeUs to, std::size_t limit,
-                    const std::function<bool(const Sample&)>& visit) const override {
+  base::Result<std::vector<Gap>> read(
+      SeriesKey key, base::TimeUs from, base::TimeUs to, std::size_t limit,
+      const std::function<bool(const Sample&)>& visit) const override {
     return store_->read(key, from, to, limit, visit);
   }
   base::Result<std::vector<Bucket>> downsample(SeriesKey key, base::TimeUs from, base::TimeUs to,
@@ -35,6 +36,16 @@ class ForwardingStore : public Store {
   }
   base::Result<std::optional<Sample>> latest(SeriesKey key) const override {
     return store_->latest(key);
+  }
+  base::Result<std::vector<Minute>> minutes(base::TimeUs from, base::TimeUs to) const override {
+    return store_->minutes(from, to);
+  }
+  base::Result<sensing::Object> put_object(base::ByteView content,
+                                           std::string_view media_type) override {
+    return store_->put_object(content, media_type);
+  }
+  base::Result<base::Bytes> object(const std::array<std::uint8_t, 32>& sha256) const override {
+    return store_->object(sha256);
   }
   base::Result<std::optional<base::Bytes>> record(std::string_view kind,
                                                   std::string_view key) const override {
@@ -45,6 +56,9 @@ class ForwardingStore : public Store {
   }
   std::uint64_t epoch() const override { return store_->epoch(); }
   base::Status renew_epoch() override { return store_->renew_epoch(); }
+  base::Result<bool> offer_raw(std::size_t max_bytes) override {
+    return store_->offer_raw(max_bytes);
+  }
   base::Result<std::vector<Item>> items(Lane lane, std::uint64_t after, std::size_t max_items,
                                         std::size_t max_bytes) const override {
     return store_->items(lane, after, max_items, max_bytes);
@@ -58,6 +72,11 @@ class ForwardingStore : public Store {
     return store_->clock_reference(reference, error, source);
   }
   sensing::ClockBook::Utc utc_now() const override { return store_->utc_now(); }
+  base::Result<bool> upkeep() override { return store_->upkeep(); }
+  base::Result<std::vector<Incident>> incidents(std::uint64_t after,
+                                                std::size_t max) const override {
+    return store_->incidents(after, max);
+  }
   Stats stats() const override { return store_->stats(); }
 
  private:

@@ -1,9 +1,11 @@
 // Items that wait to leave: numbered by lane without gaps, never twice.
 #include <algorithm>
 
+#include "base/cbor.h"
 #include "os/log.h"
+#include "sensing/chunk.h"
+#include "store/compact.h"
 #include "store/schema.h"
-#include "store/sqlite_store.h"
 
 namespace lander::store {
 namespace {
@@ -13,68 +15,50 @@ using base::Status;
 using sensing::SeriesBlock;
 
 constexpr std::size_t kRawItemBytes = 512 << 10;
-constexpr std::size_t kBlockOverhead = 96;  // id, revision, offsets: an upper bound
+constexpr std::size_t kPartOverhead = 96;  // id, revision, offsets: an upper bound
+// Of one step of offer_raw(): bounds its memory.
+constexpr std::size_t kOfferBytes = 2 << 20;
+constexpr std::size_t kSampleBytes = 8;  // at most, of one that leaves, but for its string
 
-// The samples of a block with one and the same difference to UTC; blocks of one difference, which
-// are nearly all, keep their bytes.
-std::vector<SeriesBlock> placed(const StoredBlock& stored, base::ByteView bytes,
-                                const sensing::Datastream& datastream,
-                                const sensing::ClockBook& book) {
-  struct Part {
-    base::DurationUs offset, error;
-    std::vector<std::size_t> at;
+// Adds the chunk's samples with what their UTC differs from the claimed time by; a chunk of one
+// difference, which nearly all are, keeps its bytes.
+Status place_chunk(const sensing::ClockBook& book, Segment segment, base::ByteView bytes,
+                   const sensing::Datastream& datastream, std::vector<SeriesBlock>& out) {
+  sensing::Block block;
+  LANDER_TRY(sensing::decode_chunk(bytes, block));
+  const auto& times = block.times;
+  const auto offset_at = [&](std::size_t at) {
+    return minus(to_utc(book, segment, times[at]).time, times[at]);
   };
-  std::vector<Part> parts;
-  for (std::size_t i = 0; i < stored.block.size(); ++i) {
-    const base::TimeUs claimed = stored.block.times[i];
-    const auto utc = to_utc(book, place(book, stored.stamp, claimed), claimed);
-    const base::DurationUs offset = minus(utc.time, claimed);
-    auto part =
-        std::find_if(parts.begin(), parts.end(), [&](const Part& p) { return p.offset == offset; });
-    if (part == parts.end()) part = parts.insert(part, {offset, 0, {}});
-    part->error = std::max(part->error, utc.error);
-    part->at.push_back(i);
+  const auto add = [&](std::size_t from, std::size_t to, base::Bytes chunk) {
+    // The error grows away from where the clock was checked: an end has the largest.
+    const base::DurationUs error = std::max(to_utc(book, segment, times[from]).error,
+                                            to_utc(book, segment, times[to - 1]).error);
+    out.push_back({datastream.id, datastream.revision, offset_at(from), error, std::move(chunk)});
+  };
+  if (offset_at(0) == offset_at(times.size() - 1)) {
+    add(0, times.size(), {bytes.begin(), bytes.end()});
+    return {};
   }
-  std::vector<SeriesBlock> out;
-  for (const Part& part : parts) {
-    SeriesBlock block{datastream.id, datastream.revision, part.offset, part.error, {}};
-    block.block = parts.size() == 1 ? base::Bytes(bytes.begin(), bytes.end())
-                                    : sensing::encode(selected(stored.block, part.at));
-    out.push_back(std::move(block));
+  // Claims of the box's clock and of a source's own: they part at one time.
+  std::size_t middle = 0;
+  while (offset_at(middle) == offset_at(0)) ++middle;
+  for (const auto& [from, to] : {std::pair{std::size_t{0}, middle}, {middle, times.size()}}) {
+    sensing::Block part;
+    part.kind = block.kind;
+    for (std::size_t at = from; at < to; ++at) append(part, block, at);
+    add(from, to, sensing::encode_chunk(part));
   }
-  return out;
+  return {};
 }
 
 }  // namespace
 
-sensing::Block selected(const sensing::Block& block, const std::vector<std::size_t>& at) {
-  sensing::Block out;
-  out.kind = block.kind;
-  for (const std::size_t i : at) {
-    out.times.push_back(block.times[i]);
-    out.qualities.push_back(block.qualities[i]);
-    switch (block.kind) {
-      case sensing::Kind::kNumber:
-        out.numbers.push_back(block.numbers[i]);
-        break;
-      case sensing::Kind::kInteger:
-        out.integers.push_back(block.integers[i]);
-        break;
-      case sensing::Kind::kBoolean:
-        out.booleans.push_back(block.booleans[i]);
-        break;
-      case sensing::Kind::kText:
-        out.texts.push_back(block.texts[i]);
-        break;
-    }
-  }
-  return out;
-}
-
 Result<std::uint64_t> SqliteStore::number_item(Lane lane) {
-  LANDER_ASSIGN(Query query,
-                writer_->query("INSERT INTO lane VALUES(?,1) ON CONFLICT DO UPDATE SET last=last+1"
-                               " RETURNING last"));
+  LANDER_ASSIGN(
+      Query query,
+      writer_->query("INSERT INTO lane(lane,last) VALUES(?,1) ON CONFLICT DO UPDATE SET last=last+1"
+                     " RETURNING last"));
   query->bind(1, std::int64_t{lane});
   LANDER_ASSIGN(const bool row, query->step());
   LANDER_CHECK(row);
@@ -84,81 +68,180 @@ Result<std::uint64_t> SqliteStore::number_item(Lane lane) {
 }
 
 Status SqliteStore::write_item(Lane lane, std::uint64_t number, std::string_view type,
-                               base::TimeUs created, const base::Bytes* body,
-                               std::int64_t first_block, std::int64_t last_block) {
-  LANDER_ASSIGN(Query query, writer_->query("INSERT INTO item VALUES(?,?,?,?,?,?,?)"));
+                               base::TimeUs created, bool raw, base::ByteView body) {
+  LANDER_ASSIGN(Query query, writer_->query("INSERT INTO item(lane,number,type,created,raw,body)"
+                                            " VALUES(?,?,?,?,?,?)"));
   query->bind(1, std::int64_t{lane}).bind(2, static_cast<std::int64_t>(number)).bind(3, type);
-  query->bind(4, created);
-  if (body != nullptr) {
-    query->bind(5, base::ByteView(*body)).bind_null(6).bind_null(7);
-  } else {
-    query->bind_null(5).bind(6, first_block).bind(7, last_block);
-  }
+  query->bind(4, created).bind(5, std::int64_t{raw}).bind(6, body);
   return query->run();
 }
 
-Status SqliteStore::write_items(const Batch& batch, base::TimeUs created, std::int64_t first_block,
-                                Prepared& prepared) {
-  for (const NewItem& item : batch.items) {
-    LANDER_ASSIGN(const std::uint64_t number, number_item(item.lane));
-    LANDER_TRY(write_item(item.lane, number, item.type, created, &item.body, 0, 0));
-    prepared.result.item_numbers.push_back(number);
+bool SqliteStore::may_leave(SeriesKey key) const {
+  const std::lock_guard lock(state_);
+  const Series* series = find(key);
+  if (series == nullptr) return false;
+  // Of all its revisions the newest one's policy counts.
+  const auto keys = by_id_.find(series->datastream.id);
+  return find(keys->second.back())->datastream.policy.uplink == sensing::Uplink::kRaw;
+}
+
+base::Bytes with_sum(base::Bytes body) {
+  const std::uint32_t sum = base::crc32c(body);
+  for (int i = 0; i < 4; ++i) body.push_back(static_cast<std::uint8_t>(sum >> (8 * i)));
+  return body;
+}
+
+Result<base::ByteView> without_sum(base::ByteView body) {
+  if (body.size() >= 4) {
+    const base::ByteView all = body.first(body.size() - 4);
+    const base::Bytes summed = with_sum({all.begin(), all.end()});
+    if (std::equal(summed.begin(), summed.end(), body.begin(), body.end())) return all;
   }
-  if (!batch.raw_lane) return {};
-  for (std::size_t from = 0; from < prepared.raw.size();) {
+  return base::Error(base::Code::kCorrupt, "expected bytes that match their CRC-32C");
+}
+
+// Raw items are kept as [[series, segment, chunk]...] and its sum: what the clock's offset is, is
+// told as it is known when they leave.
+Status SqliteStore::write_raw_items(const std::vector<RawPart>& parts, std::int64_t through) {
+  const std::lock_guard writing(writer_->mutex());
+  const base::TimeUs created = utc_now().time;
+  LANDER_ASSIGN(os::Transaction transaction, os::Transaction::begin(writer_->database()));
+  for (std::size_t from = 0; from < parts.size();) {
     std::size_t bytes = 0, end = from;
-    for (; end < prepared.raw.size(); ++end) {
-      bytes += prepared.raw[end].data.size() + kBlockOverhead;
+    for (; end < parts.size(); ++end) {
+      bytes += parts[end].chunk.size() + kPartOverhead;
       if (bytes > kRawItemBytes && end > from) break;
     }
-    LANDER_ASSIGN(const std::uint64_t number, number_item(*batch.raw_lane));
-    LANDER_TRY(write_item(*batch.raw_lane, number, "blocks", created, nullptr,
-                          first_block + static_cast<std::int64_t>(from),
-                          first_block + static_cast<std::int64_t>(end) - 1));
-    from = end;
+    base::CborWriter body;
+    body.array(end - from);
+    for (; from < end; ++from) {
+      body.array(3).unsigned_integer(parts[from].series).unsigned_integer(parts[from].segment);
+      body.bytes(parts[from].chunk);
+    }
+    LANDER_ASSIGN(const std::uint64_t number, number_item(*options_.raw_lane));
+    LANDER_TRY(
+        write_item(*options_.raw_lane, number, "blocks", created, true, with_sum(body.take())));
   }
+  LANDER_TRY(set_meta(*writer_, "offered_through", through));
+  LANDER_TRY(transaction.commit());
+  const std::lock_guard lock(state_);
+  offered_through_ = through;
   return {};
 }
 
-Result<base::Bytes> SqliteStore::blocks_body(Connection& connection, std::int64_t first,
-                                             std::int64_t last) const {
-  const Book book = this->book();
-  std::vector<SeriesBlock> out;
-  LANDER_ASSIGN(Query rows,
-                connection.query("SELECT b.id,b.data,c.monotonic,o.name,b.series FROM block b"
-                                 " JOIN commits c ON c.id=b.commit_id JOIN boot o ON o.id=c.boot"
-                                 " WHERE b.id BETWEEN ? AND ? ORDER BY b.id"));
-  rows->bind(1, first).bind(2, last);
-  for (;;) {
-    LANDER_ASSIGN(const bool row, rows->step());
-    if (!row) return sensing::encode_blocks(out);
-    const auto datastream = this->datastream(static_cast<SeriesKey>(rows->integer(4)));
-    // The policy as it is now: what was forbidden since then stays here.
-    if (!datastream || !may_leave(datastream->id)) continue;
-    auto stored = stored_block(*rows);
-    if (!stored.ok()) {
-      os::log_error("store", "a block cannot leave", {{"error", stored.error().message()}});
-      continue;
-    }
-    for (SeriesBlock& block : placed(*stored, rows->bytes(1), *datastream, *book)) {
-      out.push_back(std::move(block));
-    }
+Result<bool> SqliteStore::offer_raw(std::size_t max_bytes) {
+  if (!options_.raw_lane) return false;
+  if (!offering_) {
+    const std::lock_guard writing(writer_->mutex());
+    LANDER_TRY(set_meta(*writer_, "offering", 1));
+    offering_ = true;
   }
+  return offer(max_bytes);
 }
 
-bool SqliteStore::may_leave(std::string_view datastream) const {
-  const std::lock_guard lock(state_);
-  const auto keys = by_id_.find(datastream);
-  return keys != by_id_.end() &&
-         find(keys->second.back())->datastream.policy.uplink == sensing::Uplink::kRaw;
+Result<bool> SqliteStore::offer(std::size_t max_bytes) {
+  const std::lock_guard offering(offer_);
+  std::vector<TailFrame> frames;
+  std::vector<SeriesKey> keys;
+  {
+    const std::lock_guard lock(state_);
+    frames = tail_.after(offered_through_);
+    for (const auto& series : series_) keys.push_back(series->key);
+  }
+  if (frames.empty()) return false;
+  std::erase_if(keys, [&](SeriesKey key) { return !may_leave(key); });
+  std::map<SeriesKey, BySegment> gathered;
+  std::size_t taken = 0, bytes = 0;
+  // At least one frame, lest one that is too large be the last that ever left.
+  for (; taken < frames.size() && bytes < std::min(max_bytes, kOfferBytes); ++taken) {
+    if (keys.empty()) continue;
+    LANDER_ASSIGN(const std::size_t found, gather_raw(frames[taken], keys, gathered));
+    bytes += found;
+  }
+  if (taken == 0) return true;
+  std::vector<RawPart> parts;
+  for (auto& [key, by_segment] : gathered) {
+    for (auto& [segment, samples] : by_segment) {
+      if (!ascends(samples)) sort_by_time(samples);
+      for (Rewrite::Chunk& chunk : cut(samples)) {
+        parts.push_back({key, segment, std::move(chunk.data)});
+      }
+    }
+  }
+  if (parts.empty()) {
+    // Not worth a write: after a restart they are looked at again, to the same end.
+    const std::lock_guard lock(state_);
+    offered_through_ = frames[taken - 1].id;
+  } else {
+    LANDER_TRY(write_raw_items(parts, frames[taken - 1].id));
+  }
+  return taken < frames.size();
+}
+
+Result<std::size_t> SqliteStore::gather_raw(const TailFrame& frame,
+                                            const std::vector<SeriesKey>& keys,
+                                            std::map<SeriesKey, BySegment>& out) {
+  const Book book = this->book();
+  StoredFrame stored;
+  {
+    const auto [connection, lock] = lend_reader();
+    LANDER_ASSIGN(stored, load_frame(*connection, frame.id));
+  }
+  std::size_t found = 0;
+  const auto take = [&]() -> Status {
+    LANDER_ASSIGN(FrameReader reader, FrameReader::open(stored.data));
+    const Placer place(*book, stored.stamp);
+    Samples samples;
+    for (const SeriesKey key : keys) {
+      LANDER_ASSIGN(const bool here, reader.find(key));
+      if (!here) continue;
+      samples.cut(0);
+      LANDER_TRY(reader.append_to(kind_of(key), samples));
+      samples.sequences.clear();
+      found += samples.size() * kSampleBytes;
+      for (const std::string& bytes : samples.block.strings) found += bytes.size();
+      for (std::size_t at = 0; at < samples.size(); ++at) {
+        Samples& into = out[key][place(samples.block.times[at])];
+        into.block.kind = samples.block.kind;
+        append(into, samples, at);
+      }
+    }
+    return {};
+  };
+  if (auto taken = take(); !taken.ok()) {
+    found_frame_damage(frame, *book, taken.error());
+  }
+  return found;
+}
+
+// A raw item's body as it leaves: chunks with what tells their time, of series that may leave now.
+Result<base::Bytes> SqliteStore::placed_body(base::ByteView raw) const {
+  const Book book = this->book();
+  std::vector<SeriesBlock> out;
+  LANDER_ASSIGN(const base::ByteView body, without_sum(raw));
+  base::CborReader in(body);
+  LANDER_ASSIGN(const std::uint64_t parts, in.array());
+  for (std::uint64_t i = 0; i < parts; ++i) {
+    LANDER_TRY(in.array_of(3, "a part of a raw item"));
+    LANDER_ASSIGN(const std::uint64_t key, in.unsigned_integer());
+    LANDER_ASSIGN(const std::uint64_t segment, in.unsigned_integer());
+    LANDER_ASSIGN(const base::ByteView chunk, in.bytes());
+    if (!may_leave(static_cast<SeriesKey>(key))) continue;
+    const auto datastream = this->datastream(static_cast<SeriesKey>(key));
+    const auto placed = place_chunk(*book, static_cast<Segment>(segment), chunk, *datastream, out);
+    if (!placed.ok()) {
+      os::log_error("store", "raw observations cannot leave",
+                    {{"datastream", datastream->id}, {"error", placed.error().message()}});
+    }
+  }
+  return sensing::encode_blocks(out);
 }
 
 Result<std::vector<Item>> SqliteStore::items(Lane lane, std::uint64_t after, std::size_t max_items,
                                              std::size_t max_bytes) const {
-  const std::lock_guard reading(reader().mutex());
-  LANDER_ASSIGN(Query rows,
-                reader().query("SELECT number,type,created,body,block_first,block_last FROM item"
-                               " WHERE lane=? AND number>? ORDER BY number"));
+  const auto [connection, lock] = lend_reader();
+  LANDER_ASSIGN(Query rows, connection->query("SELECT number,type,created,raw,body FROM item"
+                                              " WHERE lane=? AND number>? ORDER BY number"));
   rows->bind(1, std::int64_t{lane});
   rows->bind(2, static_cast<std::int64_t>(std::min<std::uint64_t>(after, INT64_MAX)));
   std::vector<Item> out;
@@ -170,11 +253,17 @@ Result<std::vector<Item>> SqliteStore::items(Lane lane, std::uint64_t after, std
               std::string(rows->text(1)),
               rows->integer(2),
               {}};
-    if (rows->is_null(3)) {
-      LANDER_ASSIGN(item.body, blocks_body(reader(), rows->integer(4), rows->integer(5)));
+    const base::ByteView body = rows->bytes(4);
+    if (body.size() > max_bytes) break;
+    if (rows->integer(3) != 0) {
+      auto placed = placed_body(body);
+      if (!placed.ok()) {
+        found_damage("item " + std::to_string(lane) + "/" + std::to_string(item.number), 0,
+                     item.created, item.created, 0, placed.error());
+      }
+      // The lane is not held up by it.
+      item.body = placed.ok() ? std::move(*placed) : sensing::encode_blocks({});
     } else {
-      const base::ByteView body = rows->bytes(3);
-      if (body.size() > max_bytes) break;
       item.body.assign(body.begin(), body.end());
     }
     if (item.body.size() > max_bytes) break;
@@ -193,24 +282,40 @@ Status SqliteStore::forget_items(Lane lane, std::uint64_t through) {
 }
 
 Result<std::vector<Store::LaneState>> SqliteStore::lanes() const {
-  const std::lock_guard reading(reader().mutex());
-  LANDER_ASSIGN(
-      Query rows,
-      reader().query("SELECT lane,last,(SELECT min(number) FROM item i WHERE"
-                     " i.lane=lane.lane),(SELECT created FROM item i WHERE"
-                     " i.lane=lane.lane ORDER BY number LIMIT 1) FROM lane ORDER BY lane"));
   std::vector<LaneState> out;
-  for (;;) {
-    LANDER_ASSIGN(const bool row, rows->step());
-    if (!row) return out;
-    LaneState state{static_cast<Lane>(rows->integer(0)),
-                    static_cast<std::uint64_t>(rows->integer(1)), 0, rows->integer(3)};
-    // Without gaps: those from the first that is there to the last that was given.
-    if (!rows->is_null(2)) {
-      state.waiting = state.last - static_cast<std::uint64_t>(rows->integer(2)) + 1;
+  {
+    const auto [connection, lock] = lend_reader();
+    LANDER_ASSIGN(
+        Query rows,
+        connection->query("SELECT lane,last,(SELECT min(number) FROM item i WHERE"
+                          " i.lane=lane.lane),(SELECT created FROM item i WHERE"
+                          " i.lane=lane.lane ORDER BY number LIMIT 1) FROM lane ORDER BY lane"));
+    for (;;) {
+      LANDER_ASSIGN(const bool row, rows->step());
+      if (!row) break;
+      LaneState state{static_cast<Lane>(rows->integer(0)),
+                      static_cast<std::uint64_t>(rows->integer(1)), 0, rows->integer(3)};
+      // Without gaps: those from the first that is there to the last that was given.
+      if (!rows->is_null(2)) {
+        state.waiting = state.last - static_cast<std::uint64_t>(rows->integer(2)) + 1;
+      }
+      out.push_back(state);
     }
-    out.push_back(state);
   }
+  if (!options_.raw_lane) return out;
+  const std::lock_guard lock(state_);
+  if (tail_.frames().empty() || tail_.frames().back().id <= offered_through_) return out;
+  const bool any = std::any_of(by_id_.begin(), by_id_.end(), [&](const auto& entry) {
+    return find(entry.second.back())->datastream.policy.uplink == sensing::Uplink::kRaw;
+  });
+  if (!any) return out;
+  auto at = std::lower_bound(out.begin(), out.end(), *options_.raw_lane,
+                             [](const LaneState& state, Lane lane) { return state.lane < lane; });
+  if (at == out.end() || at->lane != *options_.raw_lane) {
+    at = out.insert(at, LaneState{*options_.raw_lane});
+  }
+  at->unoffered = true;
+  return out;
 }
 
 std::uint64_t SqliteStore::epoch() const {

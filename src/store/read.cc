@@ -1,92 +1,89 @@
 #include <algorithm>
-#include <queue>
 
-#include "store/reading.h"
+#include "sensing/chunk.h"
+#include "sensing/value.h"
+#include "store/feed.h"
 
 namespace lander::store {
 namespace {
 
-using base::Code;
-using base::Error;
+using base::DurationUs;
 using base::Result;
 using base::Status;
+using base::TimeUs;
 
-// Samples of one series whose UTC differs from their claim by just `offset`, ascending.
-class Pass {
- public:
-  Pass(BlockScan scan, const sensing::ClockBook& book, SeriesKey key, base::TimeUs from,
-       base::TimeUs to, base::DurationUs offset)
-      : scan_(std::move(scan)), book_(book), key_(key), from_(from), to_(to), offset_(offset) {}
+constexpr int kLatestChunks = 8;  // that latest() looks into, where those after them do not verify
 
-  // Decodes blocks until no later one can hold an earlier sample.
-  Status fill() {
-    while (scan_.ready() &&
-           (waiting_.empty() || scan_.first() <= minus(top().observation.time, offset_))) {
-      LANDER_ASSIGN(const StoredBlock stored, scan_.take());
-      add(stored);
+// All that may have samples in the order's range.
+Result<std::vector<std::unique_ptr<Feed>>> feeds_of(const Order& order,
+                                                    const std::vector<Extent>& extents,
+                                                    const std::vector<TailFrame>& frames) {
+  std::vector<std::unique_ptr<Feed>> out;
+  for (const Extent& extent : extents) {
+    for (const DurationUs offset : offsets_in(*order.book, extent.segment)) {
+      const TimeUs first = std::max(minus(order.from, offset), extent.first);
+      const TimeUs end = std::min(minus(order.to, offset), plus(extent.last, 1));
+      if (first >= end) continue;
+      LANDER_ASSIGN(out.emplace_back(), chunk_feed(order, extent.segment, offset, first, end));
     }
-    return {};
   }
-  bool empty() const { return waiting_.empty(); }
-  const Sample& top() const { return waiting_.top().sample; }
-  void pop() { waiting_.pop(); }
+  out.push_back(tail_feed(order, frames));
+  return out;
+}
 
- private:
-  struct Waiting {
-    Sample sample;
-    std::uint64_t order;
-    bool operator<(const Waiting& other) const {  // of a max-heap: the earliest on top
-      if (sample.observation.time != other.sample.observation.time) {
-        return sample.observation.time > other.sample.observation.time;
+Status give(std::vector<std::unique_ptr<Feed>>& feeds, std::size_t limit, const Visit& visit) {
+  while (limit > 0) {
+    Feed *first = nullptr, *second = nullptr;
+    for (const auto& feed : feeds) {
+      LANDER_TRY(feed->fill());
+      if (feed->empty()) continue;
+      if (first == nullptr || feed->head() < first->head()) {
+        second = first;
+        first = feed.get();
+      } else if (second == nullptr || feed->head() < second->head()) {
+        second = feed.get();
       }
-      return order > other.order;
     }
-  };
-
-  void add(const StoredBlock& stored) {
-    const sensing::Block& block = stored.block;
-    for (std::size_t i = 0; i < block.size(); ++i) {
-      const base::TimeUs claimed = block.times[i];
-      if (claimed < from_ || claimed >= to_) continue;
-      const auto utc = to_utc(book_, place(book_, stored.stamp, claimed), claimed);
-      if (minus(utc.time, claimed) != offset_) continue;
-      waiting_.push(
-          {{{key_, block.qualities[i], utc.time, 0, value_at(block, i)}, utc.error}, added_++});
-    }
+    if (first == nullptr) return {};
+    if (!first->give(second == nullptr ? INT64_MAX : second->head(), limit, visit)) return {};
   }
+  return {};
+}
 
-  BlockScan scan_;
-  const sensing::ClockBook& book_;
-  SeriesKey key_;
-  base::TimeUs from_, to_;
-  base::DurationUs offset_;
-  std::priority_queue<Waiting> waiting_;
-  std::uint64_t added_ = 0;
-};
-
-std::optional<Latest> newest_of(const StoredBlock& stored, SeriesKey key, const Extent& extent,
-                                const sensing::ClockBook& book) {
-  const sensing::Block& block = stored.block;
-  for (std::size_t i = block.size(); i-- > 0 && block.times[i] >= extent.last;) {
-    if (block.times[i] != extent.last) continue;
-    if (place(book, stored.stamp, extent.last) != extent.segment) continue;
-    return Latest{extent.segment, {key, block.qualities[i], block.times[i], 0, value_at(block, i)}};
+// Chunks that were set aside.
+Status add_aside(Connection& connection, const sensing::ClockBook& book, SeriesKey key, TimeUs from,
+                 TimeUs to, std::vector<Gap>& gaps) {
+  LANDER_ASSIGN(Query rows, connection.query("SELECT segment,t_first,t_last,observations FROM"
+                                             " damaged WHERE series=? AND data IS NOT NULL"));
+  rows->bind(1, std::int64_t{key});
+  for (;;) {
+    LANDER_ASSIGN(const bool row, rows->step());
+    if (!row) return {};
+    const auto segment = static_cast<Segment>(rows->integer(0));
+    const Gap gap{Gap::Why::kDamaged, to_utc(book, segment, rows->integer(1)).time,
+                  to_utc(book, segment, rows->integer(2)).time,
+                  static_cast<std::uint64_t>(rows->integer(3))};
+    if (gap.to >= from && gap.from < to) gaps.push_back(gap);
   }
-  return std::nullopt;
+}
+
+Status add_thinned(Connection& connection, const sensing::ClockBook& book, SeriesKey key,
+                   TimeUs from, TimeUs to, std::vector<Gap>& gaps) {
+  LANDER_ASSIGN(Query rows, connection.query("SELECT segment,t_first,t_last,count FROM thinned"
+                                             " WHERE series=? ORDER BY segment,t_first"));
+  rows->bind(1, std::int64_t{key});
+  for (;;) {
+    LANDER_ASSIGN(const bool row, rows->step());
+    if (!row) return {};
+    const auto segment = static_cast<Segment>(rows->integer(0));
+    const Gap gap{Gap::Why::kThinned, to_utc(book, segment, rows->integer(1)).time,
+                  to_utc(book, segment, rows->integer(2)).time,
+                  static_cast<std::uint64_t>(rows->integer(3))};
+    if (gap.to >= from && gap.from < to) gaps.push_back(gap);
+  }
 }
 
 }  // namespace
-
-Result<StoredBlock> stored_block(const os::Statement& row) {
-  StoredBlock out;
-  out.id = row.integer(0);
-  auto block = sensing::decode_block(row.bytes(1));
-  if (!block.ok()) return block.error().context("stored block " + std::to_string(out.id));
-  out.block = std::move(*block);
-  out.stamp.monotonic = row.integer(2);
-  out.stamp.boot = row.text(3);
-  return out;
-}
 
 sensing::Value value_at(const sensing::Block& block, std::size_t at) {
   switch (block.kind) {
@@ -97,107 +94,83 @@ sensing::Value value_at(const sensing::Block& block, std::size_t at) {
     case sensing::Kind::kBoolean:
       return bool{block.booleans[at]};
     case sensing::Kind::kText:
-      return block.texts[at];
+      return block.strings[at];
+    default:
+      break;
   }
-  return 0.0;
+  auto value = sensing::from_bytes(block.kind, base::as_bytes(block.strings[at]));
+  // What was admitted can be read; what another program wrote under a right checksum is shown as it
+  // is.
+  return value.ok() ? std::move(*value) : sensing::Value(block.strings[at]);
 }
 
-void count_block(const StoredBlock& stored, const sensing::ClockBook& book,
-                 std::vector<OpenMinute>& minutes, std::vector<Extent>& extents) {
-  const sensing::Block& block = stored.block;
-  for (std::size_t i = 0; i < block.size(); ++i) {
-    const base::TimeUs time = block.times[i];
-    const Segment segment = place(book, stored.stamp, time);
-    minute_of(minutes, segment, time)
-        .add(sensing::as_number(value_at(block, i)), block.qualities[i]);
-    Extent& extent = extent_of(extents, segment, time);
-    extent.first = std::min(extent.first, time);
-    extent.last = std::max(extent.last, time);
-    ++extent.count;
-    extent.changed = true;
+void append(sensing::Block& to, const sensing::Block& from, std::size_t at) {
+  to.times.push_back(from.times[at]);
+  to.qualities.push_back(from.qualities[at]);
+  switch (from.kind) {
+    case sensing::Kind::kNumber:
+      to.numbers.push_back(from.numbers[at]);
+      break;
+    case sensing::Kind::kInteger:
+      to.integers.push_back(from.integers[at]);
+      break;
+    case sensing::Kind::kBoolean:
+      to.booleans.push_back(from.booleans[at]);
+      break;
+    default:
+      to.strings.push_back(from.strings[at]);
   }
 }
 
-Result<std::unique_ptr<SqliteStore::Reading>> SqliteStore::Reading::begin(const SqliteStore& store,
-                                                                          SeriesKey key) {
-  std::unique_ptr<Reading> out(new Reading(store));
-  const std::lock_guard visible(store.visible_);
-  LANDER_TRY(out->connection_->database().execute("BEGIN"));
-  out->began_ = true;
-  {
-    LANDER_ASSIGN(Query pin, out->connection_->query("SELECT 1 FROM meta LIMIT 1"));
-    LANDER_ASSIGN([[maybe_unused]] const bool row, pin->step());
-  }
-  const std::lock_guard lock(store.state_);
-  const Series* series = store.find(key);
-  if (series == nullptr) {
-    return Error(Code::kNotFound, "no series " + std::to_string(key) + " in the store");
-  }
-  out->book_ = store.book_;
-  out->extents_ = series->extents;
-  out->open_ = series->open;
-  return out;
+Result<std::vector<Gap>> SqliteStore::read(SeriesKey key, TimeUs from, TimeUs to, std::size_t limit,
+                                           const Visit& visit) const {
+  LANDER_ASSIGN(const std::unique_ptr<Reading> reading, Reading::begin(*this, key, from, to));
+  std::vector<Gap> gaps;
+  TimeUs reached = from;
+  const Order order{&reading->connection(),
+                    &reading->book(),
+                    key,
+                    reading->kind(),
+                    from,
+                    to,
+                    [&](const std::string& place, TimeUs first, TimeUs last, std::uint64_t count,
+                        Segment segment, const base::Error& error) {
+                      const Gap gap{Gap::Why::kDamaged,
+                                    to_utc(reading->book(), segment, first).time,
+                                    to_utc(reading->book(), segment, last).time, count};
+                      gaps.push_back(gap);
+                      found_damage(place, key, gap.from, gap.to, count, error);
+                    }};
+  LANDER_ASSIGN(auto feeds, feeds_of(order, reading->extents(), reading->frames()));
+  std::size_t visited = 0;
+  bool stopped = limit == 0;
+  LANDER_TRY(give(feeds, limit, [&](const Sample& sample) {
+    reached = sample.observation.time;
+    stopped = !visit(sample) || ++visited == limit;
+    return !stopped;
+  }));
+  LANDER_TRY(add_aside(reading->connection(), reading->book(), key, from, to, gaps));
+  LANDER_TRY(add_thinned(reading->connection(), reading->book(), key, from, to, gaps));
+  std::sort(gaps.begin(), gaps.end(), [](const Gap& a, const Gap& b) { return a.from < b.from; });
+  // A chunk that two offsets share was met twice.
+  const auto same = [](const Gap& a, const Gap& b) {
+    return a.why == b.why && a.from == b.from && a.to == b.to;
+  };
+  gaps.erase(std::unique(gaps.begin(), gaps.end(), same), gaps.end());
+  // What stands after the last one that was wanted is another read's concern.
+  if (stopped) std::erase_if(gaps, [&](const Gap& gap) { return gap.from > reached; });
+  return gaps;
 }
 
-SqliteStore::Reading::~Reading() {
-  // Ends a transaction that only read: whatever it answers, nothing was to be kept.
-  if (began_) [[maybe_unused]]
-    const Status status = connection_->database().execute("ROLLBACK");
-}
-
-Result<BlockScan> BlockScan::begin(Connection& connection, SeriesKey key, base::TimeUs from,
-                                   base::TimeUs to) {
-  LANDER_ASSIGN(os::Statement statement,
-                connection.database().prepare(
-                    "SELECT b.id,b.data,c.monotonic,o.name,b.t_first FROM block b"
-                    " JOIN commits c ON c.id=b.commit_id JOIN boot o ON o.id=c.boot"
-                    " WHERE b.series=? AND b.t_first>=? AND b.t_first<? AND b.t_last>=?"
-                    " ORDER BY b.t_first,b.t_last,b.id"));
-  statement.bind(1, std::int64_t{key})
-      .bind(2, minus(from, kMaxBlockSpan))
-      .bind(3, to)
-      .bind(4, from);
-  BlockScan out(std::move(statement));
-  LANDER_TRY(out.next());
-  return out;
-}
-
-Status BlockScan::next() {
-  LANDER_ASSIGN(ready_, statement_.step());
-  return {};
-}
-
-Result<StoredBlock> BlockScan::take() {
-  LANDER_ASSIGN(StoredBlock out, stored_block(statement_));
-  LANDER_TRY(next());
-  return out;
-}
-
-Status SqliteStore::read(SeriesKey key, base::TimeUs from, base::TimeUs to, std::size_t limit,
-                         const std::function<bool(const Sample&)>& visit) const {
-  LANDER_ASSIGN(const std::unique_ptr<Reading> reading, Reading::begin(*this, key));
-  std::vector<Pass> passes;
-  for (const base::DurationUs offset : offsets_of(reading->book(), reading->extents(), from, to)) {
-    // A box that rebooted a thousand times has as many offsets, each of a short stretch.
-    const auto span = span_of(reading->book(), reading->extents(), offset);
-    const base::TimeUs first = std::max(minus(from, offset), span.first);
-    const base::TimeUs end = std::min(minus(to, offset), span.second);
-    LANDER_ASSIGN(BlockScan scan, BlockScan::begin(reading->connection(), key, first, end));
-    passes.emplace_back(std::move(scan), reading->book(), key, first, end, offset);
-  }
-  for (std::size_t visited = 0; visited < limit; ++visited) {
-    Pass* next = nullptr;
-    for (Pass& pass : passes) {
-      LANDER_TRY(pass.fill());
-      if (pass.empty()) continue;
-      if (next == nullptr || pass.top().observation.time < next->top().observation.time) {
-        next = &pass;
-      }
-    }
-    if (next == nullptr || !visit(next->top())) return {};
-    next->pop();
-  }
-  return {};
+// The end of the last chunk that ends before a time.
+Result<std::optional<TimeUs>> SqliteStore::chunk_before(SeriesKey key, Segment segment,
+                                                        TimeUs claimed) const {
+  const auto [connection, lock] = lend_reader();
+  LANDER_ASSIGN(Query row, connection->query("SELECT t_last FROM chunk WHERE series=? AND segment=?"
+                                             " AND t_last<? ORDER BY t_last DESC LIMIT 1"));
+  row->bind(1, std::int64_t{key}).bind(2, std::int64_t{segment}).bind(3, claimed);
+  LANDER_ASSIGN(const bool found, row->step());
+  return found ? std::optional<TimeUs>(row->integer(0)) : std::nullopt;
 }
 
 Result<std::optional<Sample>> SqliteStore::latest(SeriesKey key) const {
@@ -208,27 +181,50 @@ Result<std::optional<Sample>> SqliteStore::latest(SeriesKey key) const {
     out.time_error = utc.error;
     return std::optional<Sample>(std::move(out));
   };
+  Extent best;
   {
     const std::lock_guard lock(state_);
     const Series* series = find(key);
-    if (series != nullptr && series->latest) return sample(*series->latest, *book_);
+    if (series == nullptr) {
+      return base::Error(base::Code::kNotFound,
+                         "no series " + std::to_string(key) + " in the store");
+    }
+    if (series->latest) return sample(*series->latest, *book_);
+    const Extent* newest = newest_extent(*book_, series->extents);
+    if (newest == nullptr) return std::optional<Sample>();
+    best = *newest;
   }
-  LANDER_ASSIGN(const std::unique_ptr<Reading> reading, Reading::begin(*this, key));
-  const Extent* best = newest_extent(reading->book(), reading->extents());
-  if (best == nullptr) return std::optional<Sample>();
-  LANDER_ASSIGN(BlockScan scan,
-                BlockScan::begin(reading->connection(), key, best->last, plus(best->last, 1)));
-  std::optional<Latest> found;
-  while (scan.ready()) {
-    LANDER_ASSIGN(const StoredBlock stored, scan.take());
-    if (auto latest = newest_of(stored, key, *best, reading->book())) found = std::move(latest);
+  const TimeUs utc = to_utc(*book(), best.segment, best.last).time;
+  std::optional<Sample> found;
+  const auto last_from = [&](TimeUs from) -> Status {
+    LANDER_ASSIGN([[maybe_unused]] const auto gaps,
+                  read(key, from, plus(utc, 1), SIZE_MAX, [&](const Sample& one) {
+                    found = one;
+                    return true;
+                  }));
+    return {};
+  };
+  LANDER_TRY(last_from(utc));
+  if (!found) {
+    // It does not verify. The one before it is not remembered: one that comes late may be newer.
+    TimeUs end = best.last;
+    for (int chunk = 0; chunk < kLatestChunks && !found; ++chunk) {
+      LANDER_ASSIGN(const std::optional<TimeUs> before, chunk_before(key, best.segment, end));
+      if (!before) break;
+      end = *before;
+      LANDER_TRY(last_from(to_utc(*book(), best.segment, end).time));
+    }
+    return found;
   }
-  if (!found) return std::optional<Sample>();
   const std::lock_guard lock(state_);
   Series* series = find(key);
   const Extent* now = newest_extent(*book_, series->extents);
-  if (now->segment == best->segment && now->last == best->last) series->latest = found;
-  return sample(*found, reading->book());
+  // Still the newest: remembered.
+  if (now->segment == best.segment && now->last == best.last && !series->latest) {
+    series->latest = Latest{best.segment, found->observation};
+    series->latest->observation.time = best.last;
+  }
+  return found;
 }
 
 }  // namespace lander::store

@@ -1,58 +1,57 @@
 #include "store/rollup.h"
 
+#include <limits>
+
 namespace lander::store {
-namespace {
 
-base::Status write(Connection& connection, std::uint32_t series, Level level,
-                   const OpenMinute& row) {
-  LANDER_ASSIGN(
-      Query query,
-      connection.query(
-          "INSERT INTO rollup(series,level,t,segment,count,others,least,most,sum)"
-          " VALUES(?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET"
-          " least=CASE WHEN count=0 THEN excluded.least WHEN excluded.count=0 THEN least"
-          " ELSE min(least,excluded.least) END,"
-          " most=CASE WHEN count=0 THEN excluded.most WHEN excluded.count=0 THEN most"
-          " ELSE max(most,excluded.most) END,"
-          " sum=sum+excluded.sum, count=count+excluded.count, others=others+excluded.others"));
-  query->bind(1, std::int64_t{series}).bind(2, static_cast<std::int64_t>(level));
-  query->bind(3, row.minute).bind(4, std::int64_t{row.segment});
-  query->bind(5, row.summary.count).bind(6, row.summary.others).bind(7, row.summary.least);
-  query->bind(8, row.summary.most).bind(9, row.summary.sum);
-  return query->run();
-}
-
-}  // namespace
-
-sensing::Summary& minute_of(std::vector<OpenMinute>& minutes, Segment segment, base::TimeUs time) {
-  const base::TimeUs minute = floor_to(time, base::kMinute);
-  for (auto at = minutes.rbegin(); at != minutes.rend(); ++at) {
-    if (at->minute == minute && at->segment == segment) return at->summary;
-  }
-  return minutes.emplace_back(OpenMinute{segment, minute, {}}).summary;
-}
-
-void merge(std::vector<OpenMinute>& into, const std::vector<OpenMinute>& from) {
-  for (const OpenMinute& minute : from) {
-    minute_of(into, minute.segment, minute.minute).add(minute.summary);
+double number_at(const sensing::Block& block, std::size_t at) {
+  switch (block.kind) {
+    case sensing::Kind::kNumber:
+      return block.numbers[at];
+    case sensing::Kind::kInteger:
+      return static_cast<double>(block.integers[at]);
+    case sensing::Kind::kBoolean:
+      return block.booleans[at] ? 1 : 0;
+    default:
+      return std::numeric_limits<double>::quiet_NaN();
   }
 }
 
-base::Status write_rollups(Connection& connection, std::uint32_t series,
-                           const std::vector<OpenMinute>& minutes) {
-  std::vector<OpenMinute> hours;
-  for (const OpenMinute& minute : minutes) {
-    LANDER_TRY(write(connection, series, Level::kMinute, minute));
-    const base::TimeUs hour = floor_to(minute.minute, base::kHour);
-    auto at = hours.rbegin();
-    while (at != hours.rend() && !(at->minute == hour && at->segment == minute.segment)) ++at;
-    if (at == hours.rend()) {
-      hours.push_back({minute.segment, hour, minute.summary});
-    } else {
-      at->summary.add(minute.summary);
+Rollups roll_up(const sensing::Block& block, Level level, base::TimeUs from) {
+  Rollups out;
+  sensing::Summary* summary = nullptr;
+  base::TimeUs start = 0;
+  for (std::size_t i = 0; i < block.size(); ++i) {
+    if (block.times[i] < from) continue;
+    if (const base::TimeUs unit = floor_to(block.times[i], unit_of(level));
+        summary == nullptr || unit != start) {
+      start = unit;
+      summary = &out[start];
     }
+    summary->add(number_at(block, i), block.qualities[i]);
   }
-  for (const OpenMinute& hour : hours) LANDER_TRY(write(connection, series, Level::kHour, hour));
+  return out;
+}
+
+base::Status add_rollups(Connection& connection, std::uint32_t series, Segment segment, Level level,
+                         const Rollups& rollups) {
+  for (const auto& [time, summary] : rollups) {
+    LANDER_ASSIGN(
+        Query query,
+        connection.query(
+            "INSERT INTO rollup(series,segment,level,t,count,others,least,most,sum)"
+            " VALUES(?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET"
+            " least=CASE WHEN count=0 THEN excluded.least WHEN excluded.count=0 THEN least"
+            " ELSE min(least,excluded.least) END,"
+            " most=CASE WHEN count=0 THEN excluded.most WHEN excluded.count=0 THEN most"
+            " ELSE max(most,excluded.most) END,"
+            " sum=sum+excluded.sum, count=count+excluded.count, others=others+excluded.others"));
+    query->bind(1, std::int64_t{series}).bind(2, std::int64_t{segment});
+    query->bind(3, static_cast<std::int64_t>(level)).bind(4, time);
+    query->bind(5, summary.count).bind(6, summary.others).bind(7, summary.least);
+    query->bind(8, summary.most).bind(9, summary.sum);
+    LANDER_TRY(query->run());
+  }
   return {};
 }
 

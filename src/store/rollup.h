@@ -1,12 +1,10 @@
-// Rollups: summaries of minutes and hours in claimed time, per series and clock segment, so that a
-// plot of a year reads thousands of rows and not billions of samples.
-//
-// A sample counts first in its series' open minutes, in memory, and goes to the tables with the
-// next flush, in the transaction of a commit; what was not flushed is counted again from the blocks
-// when the store is opened. Rows are added to, never replaced: late data needs no path of its own.
+// Rollups: summaries of minutes and hours in claimed time, per series and clock segment, of what
+// stands in chunks, so that a plot of a year reads thousands of rows and not millions of samples.
+// Every hour has its row; minutes have theirs where the samples are so dense that the rows cost
+// little (extent.minutes_from), or where they are all that thinning left.
 #pragma once
 
-#include <vector>
+#include <map>
 
 #include "sensing/block.h"
 #include "store/connection.h"
@@ -19,18 +17,14 @@ constexpr base::DurationUs unit_of(Level level) {
   return level == Level::kMinute ? base::kMinute : base::kHour;
 }
 
-struct OpenMinute {
-  Segment segment = 0;
-  base::TimeUs minute = 0;  // claimed
-  sensing::Summary summary;
-};
+using Rollups = std::map<base::TimeUs, sensing::Summary>;  // by the start of the unit
 
-// The minute of this segment and time; made when it is not there. The last ones are found fastest.
-sensing::Summary& minute_of(std::vector<OpenMinute>& minutes, Segment segment, base::TimeUs time);
-void merge(std::vector<OpenMinute>& into, const std::vector<OpenMinute>& from);
-
-// Adds them to the tables, as minutes and as hours.
-base::Status write_rollups(Connection& connection, std::uint32_t series,
-                           const std::vector<OpenMinute>& minutes);
+// The value as as_number() tells it.
+double number_at(const sensing::Block& block, std::size_t at);
+// Of samples from `from` on.
+Rollups roll_up(const sensing::Block& block, Level level, base::TimeUs from);
+// Adds them to the table.
+base::Status add_rollups(Connection& connection, std::uint32_t series, Segment segment, Level level,
+                         const Rollups& rollups);
 
 }  // namespace lander::store

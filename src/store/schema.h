@@ -1,4 +1,5 @@
-// The tables of docs/formats/store.md: made, or checked, when a store is opened.
+// The tables of the store's database, and how an older one becomes the present one. Format and
+// rules of compatibility: docs/formats/store.md.
 #pragma once
 
 #include "os/random.h"
@@ -6,13 +7,65 @@
 
 namespace lander::store {
 
-inline constexpr std::int64_t kSchemaVersion = 1;
+// What wrote it, in `meta`: newer ones may have more tables, columns with a default and rows of
+// `meta`.
+inline constexpr std::int64_t kSchemaVersion = 2;
+// The oldest version of this program that can open it, in `user_version`: raised only by what an
+// older program would misread or break.
+inline constexpr std::int64_t kLeastReader = 2;
 
-// kUnsupported: written by a newer version. kCorrupt: no database of ours.
+// Those that schema 1 had too.
+inline constexpr const char* kCommonTables = R"sql(
+CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE series(key INTEGER PRIMARY KEY, datastream TEXT NOT NULL, revision INTEGER NOT NULL,
+  body BLOB NOT NULL, UNIQUE(datastream, revision));
+CREATE TABLE boot(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE segment(id INTEGER PRIMARY KEY, body BLOB NOT NULL);
+CREATE TABLE sequence_window(series INTEGER PRIMARY KEY, high INTEGER NOT NULL, bits BLOB NOT NULL);
+CREATE TABLE record(kind TEXT NOT NULL, key TEXT NOT NULL, body BLOB NOT NULL,
+  PRIMARY KEY(kind, key));
+CREATE TABLE lane(lane INTEGER PRIMARY KEY, last INTEGER NOT NULL);
+)sql";
+
+inline constexpr const char* kTables = R"sql(
+CREATE TABLE frame(id INTEGER PRIMARY KEY, boot INTEGER NOT NULL REFERENCES boot,
+  monotonic INTEGER NOT NULL, wall INTEGER NOT NULL, t_first INTEGER NOT NULL,
+  t_last INTEGER NOT NULL, count INTEGER NOT NULL, data BLOB NOT NULL);
+CREATE TABLE chunk(series INTEGER NOT NULL, segment INTEGER NOT NULL, t_last INTEGER NOT NULL,
+  part INTEGER NOT NULL, t_first INTEGER NOT NULL, count INTEGER NOT NULL, sequences BLOB,
+  data BLOB NOT NULL, PRIMARY KEY(series, segment, t_last, part)) WITHOUT ROWID;
+CREATE TABLE rollup(series INTEGER NOT NULL, segment INTEGER NOT NULL, level INTEGER NOT NULL,
+  t INTEGER NOT NULL, count INTEGER NOT NULL, others INTEGER NOT NULL, least REAL NOT NULL,
+  most REAL NOT NULL, sum REAL, PRIMARY KEY(series, segment, level, t)) WITHOUT ROWID;
+CREATE TABLE extent(series INTEGER NOT NULL, segment INTEGER NOT NULL, t_first INTEGER NOT NULL,
+  t_last INTEGER NOT NULL, count INTEGER NOT NULL, minutes_from INTEGER,
+  PRIMARY KEY(series, segment)) WITHOUT ROWID;
+CREATE TABLE thinned(series INTEGER NOT NULL, segment INTEGER NOT NULL, t_first INTEGER NOT NULL,
+  t_last INTEGER NOT NULL, level INTEGER, count INTEGER NOT NULL,
+  PRIMARY KEY(series, segment, t_first)) WITHOUT ROWID;
+CREATE TABLE damaged(place TEXT PRIMARY KEY, observations INTEGER NOT NULL, series INTEGER,
+  segment INTEGER, t_first INTEGER, t_last INTEGER, data BLOB) WITHOUT ROWID;
+CREATE TABLE incident(id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, time INTEGER NOT NULL,
+  datastream TEXT NOT NULL, t_first INTEGER NOT NULL, t_last INTEGER NOT NULL,
+  observations INTEGER NOT NULL, detail TEXT NOT NULL);
+CREATE INDEX incident_datastream ON incident(datastream, kind, detail);
+CREATE TABLE object(sha256 BLOB PRIMARY KEY, bytes INTEGER NOT NULL, media_type TEXT NOT NULL,
+  uses INTEGER NOT NULL, put INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE item(lane INTEGER NOT NULL, number INTEGER NOT NULL, type TEXT NOT NULL,
+  created INTEGER NOT NULL, raw INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY(lane, number));
+)sql";
+
+// Creates what is missing. kUnsupported when a newer program must read it, kCorrupt when it is none
+// of ours.
 base::Status prepare_schema(Connection& connection, os::Random& random);
+// Changes nothing: kUnsupported and kCorrupt as above, and kUnsupported when it is to be migrated
+// first.
+base::Status expect_schema(Connection& connection);
+base::Status create_tables(Connection& connection);  // kTables and their rows of meta
 
-base::Result<std::int64_t> meta(Connection& connection, std::string_view name);
+std::uint64_t fresh_epoch(os::Random& random);  // 63 bits, never 0
 base::Status set_meta(Connection& connection, std::string_view name, std::int64_t value);
-std::uint64_t fresh_epoch(os::Random& random);
+base::Result<std::int64_t> meta(Connection& connection, std::string_view name);
+base::Result<std::int64_t> pragma(Connection& connection, const char* sql);
 
 }  // namespace lander::store

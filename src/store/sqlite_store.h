@@ -1,19 +1,23 @@
 // Store over SQLite: the one implementation. See store.h for the contract, docs/formats/store.md
 // for the tables. Split over sqlite_store.cc (opening, series, records, clock), commit.cc, read.cc,
-// downsample.cc and outbox.cc.
+// downsample.cc, outbox.cc, objects.cc, compact.cc and upkeep.cc.
 //
-// Locks, taken in this order: a connection's mutex; visible_, held while a commit becomes visible,
-// so that a reader's snapshot and the open minutes fit together; state_, held for moments only.
+// Locks, taken in this order: a connection's mutex (the writer's before a reader's); visible_, held
+// while a transaction becomes visible, so that a reader's snapshot and what stands in memory fit
+// together; state_, held for moments only.
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
 
 #include "store/dedup.h"
-#include "store/rollup.h"
+#include "store/frame.h"
+#include "store/rewrite.h"
 #include "store/store.h"
-#include "store/timeline.h"
+#include "store/tail.h"
 
 namespace lander::store {
 
@@ -26,71 +30,68 @@ struct Series {
   SeriesKey key = 0;
   sensing::Datastream datastream;
   std::vector<Extent> extents;   // by segment
-  std::vector<OpenMinute> open;  // not in the tables yet
   std::optional<Latest> latest;  // only ever the newest of all extents
-  bool extents_changed = false;  // since the last flush
   // The writer's own, not under state_:
   std::unique_ptr<Dedup> dedup;  // loaded when it is first needed
-  std::vector<std::uint32_t> pending;
+  std::vector<const sensing::Observation*> pending;
+  std::int64_t last_frame = 0;  // the last that holds some of it; 0: none of the tail's
 };
 
 // What one batch adds to one series.
 struct Delta {
   Series* series = nullptr;
-  std::vector<OpenMinute> minutes;
   std::vector<Extent> extents;
-  std::vector<Latest> newest;  // the last sample of each block
+  Latest newest;  // the last sample by claimed time
 };
 
-struct NewBlock {
-  SeriesKey series = 0;
-  base::TimeUs first = 0, last = 0;
-  std::size_t count = 0;
-  base::Bytes sequences, data;
+// Segments of the clock as a transaction wrote them: those from `from` on, to the last.
+struct WrittenSegments {
+  std::size_t from = SIZE_MAX;  // none: all stand in the table already
+  std::vector<base::Bytes> bodies;
 };
 
 struct Prepared {
-  std::vector<NewBlock> raw, others;  // raw: may leave the site as they are
+  TailFrame frame;
+  base::Bytes data;  // of the frame; empty: no observation is new
   std::vector<Delta> deltas;
-  std::vector<base::Bytes> segments;
+  WrittenSegments segments;
   std::int64_t boot = 0;  // its number
   Committed result;
 };
 
-// A block as it stands in the table, decoded.
-struct StoredBlock {
-  std::int64_t id = 0;
-  Stamp stamp;
-  sensing::Block block;
-};
+// Samples of one series in one segment, ascending: what becomes chunks.
+using BySegment = std::map<Segment, Samples>;
 
-// From a row that begins with the block's id and data, the commit's monotonic time and boot's name.
-base::Result<StoredBlock> stored_block(const os::Statement& row);
 sensing::Value value_at(const sensing::Block& block, std::size_t at);
-sensing::Block selected(const sensing::Block& block, const std::vector<std::size_t>& at);
-// Adds a block's samples to the minutes and extents that they belong to.
-void count_block(const StoredBlock& stored, const sensing::ClockBook& book,
-                 std::vector<OpenMinute>& minutes, std::vector<Extent>& extents);
+// Appends one sample of another block of the same kind.
+void append(sensing::Block& to, const sensing::Block& from, std::size_t at);
 
 class SqliteStore final : public Store {
  public:
   static base::Result<std::unique_ptr<Store>> open(const Options& options);
+  static base::Result<std::unique_ptr<const Store>> open_snapshot(const Options& options);
 
   base::Result<SeriesKey> declare(sensing::Datastream datastream) override;
   std::optional<sensing::Datastream> datastream(SeriesKey key) const override;
   std::vector<std::pair<SeriesKey, sensing::Datastream>> datastreams() const override;
   std::vector<SeriesKey> keys(std::string_view datastream) const override;
   base::Result<Committed> commit(const Batch& batch) override;
-  base::Status read(SeriesKey key, base::TimeUs from, base::TimeUs to, std::size_t limit,
-                    const std::function<bool(const Sample&)>& visit) const override;
+  base::Result<std::vector<Gap>> read(
+      SeriesKey key, base::TimeUs from, base::TimeUs to, std::size_t limit,
+      const std::function<bool(const Sample&)>& visit) const override;
   base::Result<std::vector<Bucket>> downsample(SeriesKey key, base::TimeUs from, base::TimeUs to,
                                                std::size_t buckets) const override;
   base::Result<std::optional<Sample>> latest(SeriesKey key) const override;
+  base::Result<std::vector<Minute>> minutes(base::TimeUs from, base::TimeUs to) const override;
+  base::Result<sensing::Object> put_object(base::ByteView content,
+                                           std::string_view media_type) override;
+  base::Result<base::Bytes> object(const std::array<std::uint8_t, 32>& sha256) const override;
   base::Result<std::optional<base::Bytes>> record(std::string_view kind,
                                                   std::string_view key) const override;
   base::Result<std::vector<Record>> records(std::string_view kind) const override;
   std::uint64_t epoch() const override;
   base::Status renew_epoch() override;
+  base::Result<bool> offer_raw(std::size_t max_bytes) override;
   base::Result<std::vector<Item>> items(Lane lane, std::uint64_t after, std::size_t max_items,
                                         std::size_t max_bytes) const override;
   base::Status forget_items(Lane lane, std::uint64_t through) override;
@@ -98,59 +99,149 @@ class SqliteStore final : public Store {
   base::Status clock_reference(base::TimeUs reference, base::DurationUs error,
                                std::string_view source) override;
   sensing::ClockBook::Utc utc_now() const override;
+  base::Result<bool> upkeep() override;
+  base::Result<std::vector<Incident>> incidents(std::uint64_t after,
+                                                std::size_t max) const override;
   Stats stats() const override;
 
  private:
   using Book = std::shared_ptr<const sensing::ClockBook>;
+  static constexpr std::size_t kReaders =
+      2;  // so that an alarm's evidence need not wait for a plot
 
   class Reading;  // reading.h
+  class Frames;   // reading.h
+  // The bunch of frames that is compacted.
+  struct Bunch {
+    std::vector<TailFrame> frames;
+    std::map<SeriesKey, std::uint64_t> weights;  // bytes of memory
+  };
 
   explicit SqliteStore(const Options& options) : options_(options) {}
   base::Status connect();
+  base::Status connect_to_snapshot();
   base::Status load();
   base::Status load_series();
   base::Status load_extents();
   base::Status load_book();
-  base::Status count_unflushed();
-  Connection& reader() const { return reader_ ? *reader_ : *writer_; }
+  base::Status load_tail();
+  base::Status load_counts();
+  void count_frame(TailFrame& frame, const Stamp& stamp, base::ByteView data);
+  base::Result<std::optional<base::TimeUs>> chunk_before(SeriesKey key, Segment segment,
+                                                         base::TimeUs claimed) const;
+  // A reader's connection, locked: one that is free, if there is.
+  std::pair<Connection*, std::unique_lock<std::mutex>> lend_reader() const;
+  // Upkeep's own, so that it never makes a reader wait.
+  Connection& background() const { return background_ ? *background_ : *writer_; }
 
   Series* find(SeriesKey key) const;  // null when there is none
+  sensing::Kind kind_of(SeriesKey key) const;
   Book book() const;
   base::Status write_series(const Series& series);
-  // Writes those that are not in the table as they are; returns all of them, to be kept when the
-  // transaction has committed.
-  base::Result<std::vector<base::Bytes>> write_segments(const sensing::ClockBook& next);
+  // Writes those that are not in the table as they are; to be kept when the transaction has
+  // committed.
+  base::Result<WrittenSegments> write_segments(const Book& next);
+  void keep_segments(WrittenSegments written, const Book& next);
   base::Result<std::int64_t> boot_number(const std::string& boot);
 
   // commit.cc
   base::Status admit(const Batch& batch) const;
   base::Status sort_out(const Batch& batch, Prepared& prepared, std::vector<Series*>& touched);
-  base::Status load_dedup(Series& series);
-  void cut_blocks(const Batch& batch, Series& series, const sensing::ClockBook& book,
-                  const Stamp& stamp, Prepared& prepared);
+  // On an error none of those that were to be loaded has one.
+  base::Status load_dedup(const std::vector<Series*>& series);
+  base::Status fill_dedup(const std::map<SeriesKey, Series*>& wanted);
+  void frame(std::vector<Series*>& touched, const sensing::ClockBook& book, const Stamp& stamp,
+             Prepared& prepared);
   base::Status write(const Batch& batch, const Stamp& stamp, base::TimeUs wall,
-                     base::TimeUs created, const sensing::ClockBook& next, bool flush,
-                     Prepared& prepared);
-  base::Status write_block(const NewBlock& block, std::int64_t commit);
-  base::Status write_windows(const std::vector<Delta>& deltas);
-  base::Status write_items(const Batch& batch, base::TimeUs created, std::int64_t first_block,
-                           Prepared& prepared);
+                     base::TimeUs created, const Book& next, Prepared& prepared);
+  base::Status write_frame(const Stamp& stamp, base::TimeUs wall, Prepared& prepared);
+  base::Status write_items(const Batch& batch, base::TimeUs created, Prepared& prepared);
   base::Status write_records(const std::vector<Record>& records);
-  base::Status flush(const Prepared& prepared);
-  void apply(Prepared& prepared, Book next, bool flushed, base::DurationUs monotonic);
+  base::Status write_objects(const std::vector<Delta>& deltas);  // objects.cc
+  void apply(Prepared& prepared, Book next);
+
+  // objects.cc
+  os::Files& files() const;
+  std::string object_path(const std::array<std::uint8_t, 32>& sha256) const;
+  base::Result<bool> refresh_object(const std::array<std::uint8_t, 32>& sha256);
 
   // outbox.cc
   base::Result<std::uint64_t> number_item(Lane lane);
   base::Status write_item(Lane lane, std::uint64_t number, std::string_view type,
-                          base::TimeUs created, const base::Bytes* body, std::int64_t first_block,
-                          std::int64_t last_block);
-  base::Result<base::Bytes> blocks_body(Connection& connection, std::int64_t first,
-                                        std::int64_t last) const;
-  bool may_leave(std::string_view datastream) const;
+                          base::TimeUs created, bool raw, base::ByteView body);
+  base::Result<base::Bytes> placed_body(base::ByteView raw) const;
+  bool may_leave(SeriesKey key) const;
+  base::Result<bool> offer(std::size_t max_bytes);
+  // Adds what a frame has of these series; how many observations.
+  base::Result<std::size_t> gather_raw(const TailFrame& frame, const std::vector<SeriesKey>& keys,
+                                       std::map<SeriesKey, BySegment>& out);
+  // What one item of raw observations is made of.
+  struct RawPart {
+    SeriesKey series = 0;
+    Segment segment = kNoSegment;
+    base::Bytes chunk;
+  };
+  base::Status write_raw_items(const std::vector<RawPart>& parts, std::int64_t through);
+
+  // upkeep.cc: what was refused, and why, becomes an incident once it is over.
+  base::Result<std::uint64_t> room() const;  // on the disk, and within the file
+  void note_refused(const Batch& batch, const base::Error& error);
+  void note_accepted(const Batch& batch);
+
+  // compact.cc: upkeep's thread; each locks what it needs
+  base::Result<bool> compact();
+  base::Status count_bunch(std::int64_t bunch);
+  base::Status begin_bunch();
+  base::Status end_bunch();
+  base::Status set_progress(std::int64_t bunch, std::int64_t series);
+  base::Result<bool> forget_frames();
+  // Series of the bunch that one step takes.
+  struct Step {
+    SeriesKey key = 0;
+    sensing::Kind kind = sensing::Kind::kNumber;
+    BySegment samples;
+    std::vector<Rewrite> rewrites;
+    bool counted = false;  // has sequences
+  };
+  base::Status gather(std::vector<Step>& step);
+  base::Status merge_step(Step& series);
+  base::Status write_step(std::span<const Step> step);
+  base::Status write_rewrite(SeriesKey key, const Rewrite& rewrite);
+  base::Status write_chunks(SeriesKey key, const Rewrite& rewrite);
+  base::Status write_window(SeriesKey key);
+
+  // upkeep.cc, thin.cc, objects.cc: true when there is more to do at once
+  base::Result<bool> note_incidents();
+  base::Status write_incident(const Incident& incident, base::TimeUs now);
+  base::Status checkpoint();
+  base::Result<bool> thin();
+  struct Cut;
+  struct Gone;
+  base::Result<std::optional<Cut>> oldest_cut(SeriesKey key, const sensing::Thinning& step,
+                                              base::TimeUs now);
+  base::Status fit_spans(Cut& cut);
+  base::Result<std::optional<Cut>> oldest_summaries(SeriesKey key, Segment segment,
+                                                    std::optional<Level> keep, base::TimeUs before);
+  base::Status read_cut(const Cut& cut, Rewrite& rewrite, Gone& gone);
+  base::Status apply_cut(const Cut& cut, base::TimeUs now);
+  base::Status add_to_thinned(const Cut& cut, std::uint64_t count);
+  base::Status write_thinned(const Cut& cut, std::uint64_t count);
+  base::Status split_thinned(const Cut& cut);
+  base::Status drop_rollups(const Cut& cut);
+  base::Status release_objects(const std::vector<std::string>& objects);
+  base::Status note_thinned(const Cut& cut, std::uint64_t count, base::TimeUs now);
+  base::Result<bool> forget_objects();
+  // What a reader met; upkeep() makes an incident of it. Any thread.
+  void found_frame_damage(const TailFrame& frame, const sensing::ClockBook& book,
+                          const base::Error& error) const;
+  void found_damage(std::string place, SeriesKey series, base::TimeUs from, base::TimeUs to,
+                    std::uint64_t observations, const base::Error& error) const;
 
   Options options_;
+  bool snapshot_ = false;  // writer_ reads, in a transaction from first to last
   std::unique_ptr<Connection> writer_;
-  std::unique_ptr<Connection> reader_;  // null where the VFS allows one connection only
+  std::array<std::unique_ptr<Connection>, kReaders> readers_;  // null where the VFS allows one only
+  std::unique_ptr<Connection> background_;
   mutable std::mutex visible_;
   mutable std::mutex state_;
 
@@ -158,14 +249,37 @@ class SqliteStore final : public Store {
   std::vector<std::unique_ptr<Series>> series_;  // key - 1; entries never go away
   std::map<std::string, std::vector<SeriesKey>, std::less<>> by_id_;
   Book book_;
+  Tail tail_;
+  Progress progress_;
+  std::int64_t offered_through_ = 0;   // frames
+  std::atomic<bool> offering_{false};  // offer_raw() was called, some time: there is a link
   std::uint64_t epoch_ = 0;
-  Stats stats_;
+  mutable Stats stats_;
+  mutable std::vector<Incident> found_;                  // not in the table yet
+  mutable std::map<std::string, std::uint64_t> places_;  // of damage that is known, and how much
 
   // The writer's own:
   std::vector<base::Bytes> saved_segments_;    // as they stand in the table
+  Book saved_book_;                            // the last of which all segments stand there
   std::pair<std::string, std::int64_t> boot_;  // the last that was written, and its number
-  base::DurationUs flushed_at_ = 0;
-  std::size_t open_minutes_ = 0, open_observations_ = 0;
+  std::int64_t last_frame_ = 0;
+  // Goes on. In memory only: a disk that refuses is none to note it on. When the process ends
+  // before a batch is accepted again, what it refused stays untold here.
+  std::optional<Incident> refused_;
+
+  std::mutex offer_;    // one at a time offers; taken before the writer's
+  std::mutex objects_;  // taken before the writer's: one at a time puts or forgets objects
+  std::string objects_folder_;
+  // Under objects_: what this process put in the last day, by the clock that never jumps.
+  std::map<std::array<std::uint8_t, 32>, base::DurationUs> put_;
+
+  // upkeep()'s own:
+  std::mutex upkeep_;
+  std::optional<Bunch> bunch_;  // counted, when one is under way
+  bool compacting_ = false;
+  bool short_of_room_ = false;
+  bool frames_to_forget_ = true;
+  base::DurationUs next_objects_ = 0;
 };
 
 }  // namespace lander::store

@@ -1,13 +1,17 @@
 // The site's durable store: series of observations, records, and items waiting to leave, in one
-// SQLite database (WAL, synchronous=FULL) so that what belongs together commits together. Format:
-// docs/formats/store.md.
+// SQLite database (WAL, synchronous=FULL) so that what belongs together commits together; objects
+// stand beside it as files. Format: docs/formats/store.md.
 //
-// Thread-safe: one mutex around the writer connection; reads use a connection of their own (and one
-// at a time) and see the last commit. When commit() returned ok, the batch survives power loss;
-// when it failed, nothing of it is visible and the caller still owns it (kExhausted: disk full, try
-// again after space was made).
+// A commit adds one row, whatever it holds: a *frame* with all its observations. upkeep() moves
+// frames into *chunks* of up to 4096 samples of one series, a few bytes each.
+//
+// Thread-safe: one mutex around the writer connection; reads use connections of their own and see
+// the last commit. When commit() returned ok, the batch survives power loss; when it failed,
+// nothing of it is visible and the caller still owns it (kExhausted: disk full, try again after
+// space was made; kIo: the disk failed, try again: the store recovers with the disk).
 #pragma once
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -17,6 +21,7 @@
 
 #include "base/bytes.h"
 #include "os/clock.h"
+#include "os/files.h"
 #include "os/random.h"
 #include "sensing/block.h"
 #include "sensing/clock.h"
@@ -51,10 +56,6 @@ struct Batch {
   std::vector<sensing::Observation> observations;
   std::vector<Record> records;
   std::vector<NewItem> items;
-  // Lane that gets an item (type "blocks") that refers to the blocks of those series of this batch
-  // whose policy is Uplink::kRaw; their bytes are not copied. More than one when they are over 512
-  // KiB; none when nothing of such series was stored. Unset: none.
-  std::optional<Lane> raw_lane;
 };
 
 struct Committed {
@@ -81,9 +82,39 @@ struct Bucket {
   sensing::Summary summary;
 };
 
+// Observations that a read could not give.
+struct Gap {
+  enum class Why : std::uint8_t { kDamaged = 0, kThinned = 1 } why = Why::kDamaged;
+  base::TimeUs from = 0, to = 0;  // UTC, of the first and the last of them
+  std::uint64_t observations = 0;
+};
+
+// Something an operator must know, kept for good in the order it happened.
+struct Incident {
+  enum class Kind : std::uint8_t {
+    kDamaged = 0,    // observations are lost: their bytes do not verify
+    kThinned = 1,    // observations went by their datastream's policy, for room
+    kDiskFull = 2,   // from `from` to `to` observations were refused for want of room
+    kDiskFailed = 3  // ... because the disk failed
+  } kind = Kind::kDamaged;
+  std::uint64_t id = 0;            // ascending, from 1
+  base::TimeUs time = 0;           // UTC when it was noted
+  std::string datastream;          // empty: of none
+  base::TimeUs from = 0, to = 0;   // UTC of what is affected; `to` is the last of it
+  std::uint64_t observations = 0;  // lost, thinned or refused (as often as they were)
+  std::string detail;              // for people
+};
+
 struct Stats {
-  std::uint64_t file_bytes = 0, observations = 0, commits = 0, duplicates = 0, series = 0;
+  // Of the database file, unused_bytes are free within it.
+  std::uint64_t file_bytes = 0, unused_bytes = 0;
+  std::uint64_t observations = 0, commits = 0, duplicates = 0, series = 0;
   base::TimeUs oldest = 0, newest = 0;
+  // In frames that are not compacted yet, and their bytes; the rest stands in chunks.
+  std::uint64_t tail_observations = 0, tail_frames = 0, tail_bytes = 0;
+  std::uint64_t object_bytes = 0, objects = 0;
+  std::uint64_t free_bytes = 0;            // of the disk; 0: not asked
+  std::uint64_t damaged = 0, thinned = 0;  // observations
 };
 
 class Store {
@@ -93,11 +124,22 @@ class Store {
     std::string vfs;   // empty: the system's; sim passes its own
     os::Clock* clock = nullptr;
     os::Random* random = nullptr;           // for the epoch; null: the system's
+    os::Files* files = nullptr;             // for objects; null: the system's
+    std::string objects;                    // their folder; empty: "objects" beside the database
     std::uint64_t reserve_bytes = 8 << 20;  // kept free on the disk for alerts and records: a batch
                                             // with observations is refused (kExhausted) below it
+    std::uint64_t thin_below_bytes = 64 << 20;  // less free than this: upkeep() thins
+    std::size_t compact_frames = 2048;          // upkeep() compacts once so many wait
+    std::uint64_t checkpoint_pages = 1000;  // ... and moves the log into the database beyond that
+    std::optional<Lane> raw_lane;  // of the items that raw observations leave in; unset: none
     std::function<base::Result<std::uint64_t>()> free_bytes;  // of the disk; empty: not asked
   };
   static base::Result<std::unique_ptr<Store>> open(const Options& options);
+  // The database as it is now, whether a site runs on it or not, which it never disturbs: nothing
+  // is written. A running site's log cannot shrink meanwhile, so do not keep it for long. Uses
+  // path, vfs, clock, files and objects. kNotFound, kCorrupt (no database, or another program's),
+  // kUnsupported (another release's).
+  static base::Result<std::unique_ptr<const Store>> open_snapshot(const Options& options);
   virtual ~Store() = default;
 
   // Idempotent. Same id and equal content (same_revision) returns the same key with the policy
@@ -114,10 +156,12 @@ class Store {
   virtual base::Result<Committed> commit(const Batch& batch) = 0;
 
   // Observations of one series in [from, to) UTC, ascending, at most `limit`; false from the
-  // visitor stops. All revisions of a datastream: call once a key. The visitor must not read from
-  // this store. kCorrupt names the block that does not verify; what stands before it was visited.
-  virtual base::Status read(SeriesKey key, base::TimeUs from, base::TimeUs to, std::size_t limit,
-                            const std::function<bool(const Sample&)>& visit) const = 0;
+  // visitor stops. All revisions of a datastream: call once a key. The visitor must not call this
+  // store. Returns what is missing between `from` and where it stopped: what does not verify is
+  // left out and told, and nothing else is lost by it.
+  virtual base::Result<std::vector<Gap>> read(
+      SeriesKey key, base::TimeUs from, base::TimeUs to, std::size_t limit,
+      const std::function<bool(const Sample&)>& visit) const = 0;
   // At most `buckets` (1 to 10,000) equal spans over [from, to), empty ones left out. Cost is
   // bounded by the buckets, not by the samples: spans over 15 s are rounded up to whole minutes,
   // those over 20 minutes to whole hours, and come from rollups; the first then begins at or before
@@ -127,6 +171,21 @@ class Store {
                                                        base::TimeUs to,
                                                        std::size_t buckets) const = 0;
   virtual base::Result<std::optional<Sample>> latest(SeriesKey key) const = 0;
+  // Minutes of all series that have numbers in [from, to) UTC, both whole minutes at most an hour
+  // apart: one pass where downsample() takes one for each series.
+  struct Minute {
+    SeriesKey series = 0;
+    base::TimeUs from = 0;
+    sensing::Summary summary;
+  };
+  virtual base::Result<std::vector<Minute>> minutes(base::TimeUs from, base::TimeUs to) const = 0;
+
+  // An object's content is durable when this returns, once however often it is put. What no
+  // observation refers to is dropped by upkeep() a day later.
+  virtual base::Result<sensing::Object> put_object(base::ByteView content,
+                                                   std::string_view media_type) = 0;
+  // kNotFound; kCorrupt when the bytes are not those of the digest.
+  virtual base::Result<base::Bytes> object(const std::array<std::uint8_t, 32>& sha256) const = 0;
 
   virtual base::Result<std::optional<base::Bytes>> record(std::string_view kind,
                                                           std::string_view key) const = 0;
@@ -137,6 +196,11 @@ class Store {
   // After the database was restored or cloned: a new epoch, in which the items that wait are
   // numbered from 1 in their order.
   virtual base::Status renew_epoch() = 0;
+  // Makes items, of type "blocks" in Options::raw_lane, of the observations that came since the
+  // last call and whose policy is Uplink::kRaw; their bytes are copied. At most max_bytes of them
+  // at once; true: there is more. Call it when something can carry them: the more come at once, the
+  // smaller they are. upkeep() does so for what it is about to compact.
+  virtual base::Result<bool> offer_raw(std::size_t max_bytes) = 0;
   // Ascending after `after`, at most max_items and max_bytes of bodies (never more, so possibly
   // none). Raw blocks whose datastream is no longer Uplink::kRaw, or that do not verify, are left
   // out.
@@ -148,6 +212,7 @@ class Store {
     Lane lane;
     std::uint64_t last = 0, waiting = 0;
     base::TimeUs oldest = 0;  // created time of the first that waits
+    bool unoffered = false;   // offer_raw() would make more
   };
   virtual base::Result<std::vector<LaneState>> lanes() const = 0;
 
@@ -157,6 +222,14 @@ class Store {
                                        std::string_view source) = 0;
   virtual sensing::ClockBook::Utc utc_now() const = 0;
 
+  // Background work, a bounded step at a time (a commit waits for it no longer than for another
+  // commit): compacts, checkpoints the log, thins when the disk fills, drops what nobody needs.
+  // Call it from one thread of its own about once a second, and at once again while it returns
+  // true.
+  virtual base::Result<bool> upkeep() = 0;
+
+  virtual base::Result<std::vector<Incident>> incidents(std::uint64_t after,
+                                                        std::size_t max) const = 0;
   virtual Stats stats() const = 0;
 };
 

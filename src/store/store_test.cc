@@ -15,9 +15,9 @@ using base::kHour;
 using base::kMinute;
 using base::kSecond;
 
-class Keeps : public StoreTest {};
+class Keeps : public Everywhere {};
 
-TEST_F(Keeps, ValuesOfEveryKindInTheOrderOfTheirTime) {
+TEST_P(Keeps, ValuesOfEveryKindInTheOrderOfTheirTime) {
   const SeriesKey number = declare("n"), integer = declare("i", sensing::Kind::kInteger),
                   boolean = declare("b", sensing::Kind::kBoolean),
                   text = declare("t", sensing::Kind::kText);
@@ -40,7 +40,7 @@ TEST_F(Keeps, ValuesOfEveryKindInTheOrderOfTheirTime) {
   }
 }
 
-TEST_F(Keeps, LateAndOutOfOrderAndAbsurdTimes) {
+TEST_P(Keeps, LateAndOutOfOrderAndAbsurdTimes) {
   const SeriesKey key = declare("p");
   const std::vector<base::TimeUs> times = {
       kNow, INT64_MAX, kNow - 40 * base::kDay, INT64_MIN, kNow + kHour, kNow - 1, 0};
@@ -57,7 +57,7 @@ TEST_F(Keeps, LateAndOutOfOrderAndAbsurdTimes) {
   EXPECT_TRUE(store_->downsample(key, INT64_MIN, INT64_MAX, 10000).ok());
 }
 
-TEST_F(Keeps, NothingOfABatchThatIsRefused) {
+TEST_P(Keeps, NothingOfABatchThatIsRefused) {
   const SeriesKey key = declare("p"), text = declare("t", sensing::Kind::kText);
   const auto refused = [&](Batch batch, base::Code code) {
     batch.records.push_back({"k", "v", {1}});
@@ -76,7 +76,7 @@ TEST_F(Keeps, NothingOfABatchThatIsRefused) {
   EXPECT_TRUE(store_->lanes()->empty());
 }
 
-TEST_F(Keeps, TheReserveOfTheDiskForAlertsAndRecords) {
+TEST_P(Keeps, TheReserveOfTheDiskForAlertsAndRecords) {
   const SeriesKey key = declare("p");
   std::uint64_t free = 100;
   options_.reserve_bytes = 1000;
@@ -92,7 +92,7 @@ TEST_F(Keeps, TheReserveOfTheDiskForAlertsAndRecords) {
   EXPECT_EQ(commit({.observations = {at(key, kNow, 1.0)}}).stored, 1u);
 }
 
-TEST_F(Keeps, RecordsReplacedAndDeletedWithTheirBatch) {
+TEST_P(Keeps, RecordsReplacedAndDeletedWithTheirBatch) {
   commit({.records = {{"twin", "b", {2}}, {"twin", "a", {1}}, {"model", "a", {9}}}});
   commit({.records = {{"twin", "b", {3, 4}}, {"model", "a", {}}}});
   open();
@@ -104,7 +104,7 @@ TEST_F(Keeps, RecordsReplacedAndDeletedWithTheirBatch) {
   EXPECT_EQ(**store_->record("twin", "a"), base::Bytes{1});
 }
 
-TEST_F(Keeps, RevisionsOfADatastreamApart) {
+TEST_P(Keeps, RevisionsOfADatastreamApart) {
   sensing::Datastream d;
   d.id = "p1";
   d.asset = "a/b";
@@ -129,7 +129,7 @@ TEST_F(Keeps, RevisionsOfADatastreamApart) {
   EXPECT_EQ(store_->datastreams().size(), 2u);
 }
 
-TEST_F(Keeps, ReadingWhileItIsWritten) {
+TEST_P(Keeps, ReadingWhileItIsWritten) {
   const SeriesKey key = declare("p");
   std::thread writer([&] {
     for (int i = 0; i < 300; ++i) {
@@ -151,7 +151,7 @@ TEST_F(Keeps, ReadingWhileItIsWritten) {
   writer.join();
 }
 
-TEST_F(Keeps, ADatabaseOfANewerVersionFromBeingHarmed) {
+TEST_P(Keeps, ADatabaseOfANewerVersionFromBeingHarmed) {
   store_.reset();
   {
     auto database = os::Database::open(options_.path, {});
@@ -169,30 +169,94 @@ TEST_F(Keeps, ADatabaseOfANewerVersionFromBeingHarmed) {
   EXPECT_EQ(Store::open(options_).error().code(), base::Code::kCorrupt);
 }
 
-TEST_F(Keeps, TellingOfADamagedBlockAndGoingOn) {
+TEST_P(Keeps, TellingOfWhatIsDamagedAndReadingAllElse) {
   const SeriesKey key = declare("p", sensing::Kind::kNumber, sensing::Uplink::kRaw);
-  commit({.observations = {at(key, kNow, 1.0)}, .raw_lane = 3});
-  commit({.observations = {at(key, kNow + kHour, 2.0)}, .raw_lane = 3});
+  // Days apart in clock segments of their own, so that each is a chunk of its own where it is one.
+  for (int day = 0; day < 3; ++day) {
+    for (int i = 0; i < 3; ++i) {
+      clock_.pass(kMinute);
+      commit({.observations = {at(key, clock_.wall, 1.0 * day)}});
+    }
+    clock_.pass(base::kDay);
+    clock_.boot += "'";
+  }
+  offer();
   store_.reset();
+  const bool chunks = GetParam() != 0;
   {
     auto database = os::Database::open(options_.path, {});
     ASSERT_TRUE(database.ok());
-    ASSERT_TRUE(database->execute("UPDATE block SET data=zeroblob(30) WHERE id=1").ok());
+    const auto status =
+        database->execute(chunks ? "UPDATE chunk SET data=zeroblob(30) WHERE segment=1"
+                                 : "UPDATE frame SET data=zeroblob(30) WHERE id BETWEEN 4 AND 6");
+    ASSERT_TRUE(status.ok()) << status.error().message();
   }
   open();
-  EXPECT_EQ(all(key, kNow + 1, INT64_MAX).size(), 1u);
-  auto status = store_->read(key, kNow, kNow + 1, 10, [](const Sample&) { return true; });
-  EXPECT_EQ(status.error().code(), base::Code::kCorrupt);
-  EXPECT_NE(status.error().message().find("block 1"), std::string::npos);
-  EXPECT_EQ(store_->items(3, 0, 10, 1 << 20)->size(), 2u);  // the lane is not held up
-  EXPECT_EQ(commit({.observations = {at(key, kNow + 2 * kHour, 3.0)}}).stored, 1u);
+  const base::TimeUs damaged = kNow + base::kDay + 4 * kMinute;
+  EXPECT_EQ(all(key).size(), 6u);
+  std::uint64_t lost = 0;
+  for (const Gap& gap : gaps_) {
+    EXPECT_EQ(gap.why, Gap::Why::kDamaged);
+    EXPECT_GE(gap.from, damaged);
+    EXPECT_LE(gap.to, damaged + 2 * kMinute);
+    lost += gap.observations;
+  }
+  EXPECT_EQ(lost, 3u);
+  EXPECT_EQ(all(key, damaged + kHour, INT64_MAX).size(), 3u);
+  EXPECT_TRUE(gaps_.empty());
+  EXPECT_FALSE(store_->items(3, 0, 10, 1 << 20)->empty());  // the lane is not held up
+  keep_up();
+  std::uint64_t told = 0;
+  for (const Incident& incident : *store_->incidents(0, 10)) {
+    EXPECT_EQ(incident.kind, Incident::Kind::kDamaged);
+    EXPECT_NE(incident.detail.find(chunks ? "chunk 1/1/" : "frame "), std::string::npos);
+    told += incident.observations;
+  }
+  EXPECT_EQ(told, 3u);
+  open();
+  EXPECT_EQ(all(key).size(), 6u);
+  keep_up();
+  EXPECT_EQ(store_->stats().damaged, 3u);
+  EXPECT_LE(store_->incidents(0, 10)->size(), 3u);  // told once
+  EXPECT_EQ(commit({.observations = {at(key, clock_.wall, 3.0)}}).stored, 1u);
+}
+
+TEST_P(Keeps, EveryByteOfAChunkThatFlipsIsFound) {
+  const SeriesKey key = declare("p");
+  Batch batch;
+  for (int i = 0; i < 50; ++i) batch.observations.push_back(at(key, kNow + i * kSecond, 0.1 * i));
+  commit(batch);
+  keep_up();
+  auto database = os::Database::open(options_.path, {});
+  ASSERT_TRUE(database.ok());
+  base::Bytes good;
+  {
+    auto row = *database->prepare("SELECT data FROM chunk");
+    ASSERT_TRUE(*row.step());
+    good.assign(row.bytes(0).begin(), row.bytes(0).end());
+  }
+  auto write = *database->prepare("UPDATE chunk SET data=?");
+  const auto put = [&](const base::Bytes& bytes) {
+    write.bind(1, base::ByteView(bytes));
+    ASSERT_TRUE(write.run().ok());
+  };
+  for (std::size_t byte = 0; byte < good.size(); ++byte) {
+    base::Bytes bad = good;
+    bad[byte] ^= static_cast<std::uint8_t>(1u << byte % 8);
+    put(bad);
+    EXPECT_TRUE(all(key).empty()) << byte;
+    ASSERT_EQ(gaps_.size(), 1u) << byte;
+    EXPECT_EQ(gaps_[0].observations, 50u);
+  }
+  put(good);
+  EXPECT_EQ(all(key).size(), 50u);
 }
 
 // --- Repeats -----------------------------------------------------------------------------------
 
-class Repeats : public StoreTest {};
+class Repeats : public Everywhere {};
 
-TEST_F(Repeats, BySequenceAreStoredOnceOverAThousandBackAndAfterARestart) {
+TEST_P(Repeats, BySequenceAreStoredOnceOverAThousandBackAndAfterARestart) {
   const SeriesKey key = declare("p");
   Batch batch;
   for (std::uint64_t i = 1; i <= 1000; ++i) {
@@ -205,7 +269,7 @@ TEST_F(Repeats, BySequenceAreStoredOnceOverAThousandBackAndAfterARestart) {
   EXPECT_EQ(all(key).size(), 1000u);
 }
 
-TEST_F(Repeats, StampedOnArrivalAreKnownByTheirSequence) {
+TEST_P(Repeats, StampedOnArrivalAreKnownByTheirSequence) {
   const SeriesKey key = declare("p");
   commit({.observations = {at(key, kNow, 5.0, 41), at(key, kNow + 1, 5.0, 42)}});
   open();
@@ -215,7 +279,7 @@ TEST_F(Repeats, StampedOnArrivalAreKnownByTheirSequence) {
 }
 
 // A site that was killed gets hundreds of messages again that it had stored but not acknowledged.
-TEST_F(Repeats, ThatABrokerSendsAgainAfterACrashAreKnownThoughTheyAreStampedAnew) {
+TEST_P(Repeats, ThatABrokerSendsAgainAfterACrashAreKnownThoughTheyAreStampedAnew) {
   const SeriesKey key = declare("p");
   Batch first, again;
   for (std::uint64_t i = 1; i <= 900; ++i) {
@@ -230,7 +294,7 @@ TEST_F(Repeats, ThatABrokerSendsAgainAfterACrashAreKnownThoughTheyAreStampedAnew
   EXPECT_EQ(all(key).size(), 901u);
 }
 
-TEST_F(Repeats, OfASourceThatBeganToCountAnewAreNotSuchAndNothingIsLost) {
+TEST_P(Repeats, OfASourceThatBeganToCountAnewAreNotSuchAndNothingIsLost) {
   const SeriesKey key = declare("p");
   std::size_t expected = 0;
   base::TimeUs time = kNow;
@@ -243,7 +307,7 @@ TEST_F(Repeats, OfASourceThatBeganToCountAnewAreNotSuchAndNothingIsLost) {
   EXPECT_EQ(all(key).size(), expected);
 }
 
-TEST_F(Repeats, WithoutSequenceAreKnownByTimeAndBits) {
+TEST_P(Repeats, WithoutSequenceAreKnownByTimeAndBits) {
   const SeriesKey key = declare("p"), text = declare("t", sensing::Kind::kText);
   const Batch batch{.observations = {at(key, kNow, 1.0), at(key, kNow, 2.0), at(key, kNow + 1, 1.0),
                                      at(text, kNow, std::string("on"))}};
@@ -256,7 +320,7 @@ TEST_F(Repeats, WithoutSequenceAreKnownByTimeAndBits) {
             2u);
 }
 
-TEST_F(Repeats, AreForgottenWithTheBatchThatFailed) {
+TEST_P(Repeats, AreForgottenWithTheBatchThatFailed) {
   const SeriesKey key = declare("p");
   std::uint64_t free = 0;
   options_.reserve_bytes = 10;
@@ -270,9 +334,9 @@ TEST_F(Repeats, AreForgottenWithTheBatchThatFailed) {
 
 // --- Items -------------------------------------------------------------------------------------
 
-class Outbox : public StoreTest {};
+class Outbox : public Everywhere {};
 
-TEST_F(Outbox, NumbersHaveNoGapsAndAreNeverUsedAgain) {
+TEST_P(Outbox, NumbersHaveNoGapsAndAreNeverUsedAgain) {
   EXPECT_EQ(
       commit({.items = {{0, "alert-event", {1}}, {1, "reported", {2}}, {0, "alert-event", {3}}}})
           .item_numbers,
@@ -292,7 +356,7 @@ TEST_F(Outbox, NumbersHaveNoGapsAndAreNeverUsedAgain) {
   EXPECT_EQ(lanes[1].oldest, kNow);
 }
 
-TEST_F(Outbox, GivesItemsInOrderWithinItsBounds) {
+TEST_P(Outbox, GivesItemsInOrderWithinItsBounds) {
   Batch batch;
   for (std::uint8_t i = 0; i < 10; ++i) batch.items.push_back({2, "summary", base::Bytes(100, i)});
   commit(batch);
@@ -305,13 +369,13 @@ TEST_F(Outbox, GivesItemsInOrderWithinItsBounds) {
   EXPECT_TRUE(store_->items(2, 10, 10, 1 << 20)->empty());
 }
 
-TEST_F(Outbox, RawBlocksLeaveOnlyWherePolicyAllows) {
+TEST_P(Outbox, RawBlocksLeaveOnlyWherePolicyAllows) {
   const SeriesKey raw = declare("raw", sensing::Kind::kNumber, sensing::Uplink::kRaw),
                   kept = declare("kept", sensing::Kind::kNumber, sensing::Uplink::kNever),
                   summary = declare("summary");
-  commit({.observations = {at(kept, kNow, 1.0), at(raw, kNow, 2.5), at(summary, kNow, 3.0)},
-          .raw_lane = 3});
-  commit({.observations = {at(kept, kNow + 1, 1.0)}, .raw_lane = 3});  // nothing to send: no item
+  commit({.observations = {at(kept, kNow, 1.0), at(raw, kNow, 2.5), at(summary, kNow, 3.0)}});
+  commit({.observations = {at(kept, kNow + 1, 1.0)}});  // nothing to send: no item
+  offer();
   auto items = *store_->items(3, 0, 10, 1 << 20);
   ASSERT_EQ(items.size(), 1u);
   EXPECT_EQ(items[0].type, "blocks");
@@ -325,8 +389,8 @@ TEST_F(Outbox, RawBlocksLeaveOnlyWherePolicyAllows) {
   EXPECT_TRUE(sensing::decode_blocks(items[0].body)->empty());
 }
 
-TEST_F(Outbox, AFloodOfRawSamplesIsSplitIntoItemsThatALinkTakes) {
-  Batch batch{.raw_lane = 3};
+TEST_P(Outbox, AFloodOfRawSamplesIsSplitIntoItemsThatALinkTakes) {
+  Batch batch;
   std::vector<SeriesKey> keys;
   for (int s = 0; s < 20; ++s) {
     keys.push_back(declare("s" + std::to_string(s), sensing::Kind::kNumber, sensing::Uplink::kRaw));
@@ -335,6 +399,7 @@ TEST_F(Outbox, AFloodOfRawSamplesIsSplitIntoItemsThatALinkTakes) {
     batch.observations.push_back(at(keys[i % 20], kNow + i, 1.0 / (i + 1)));
   }
   commit(batch);
+  offer();
   std::size_t samples = 0, items = 0;
   for (std::uint64_t after = 0;; ++after, ++items) {
     const auto next = *store_->items(3, after, 1, kMaxItemBytes);
@@ -347,7 +412,7 @@ TEST_F(Outbox, AFloodOfRawSamplesIsSplitIntoItemsThatALinkTakes) {
   EXPECT_EQ(samples, 200'000u);
 }
 
-TEST_F(Outbox, ACloneGetsAnEpochOfItsOwnAndNumbersFromOne) {
+TEST_P(Outbox, ACloneGetsAnEpochOfItsOwnAndNumbersFromOne) {
   Batch batch;
   for (std::uint8_t i = 0; i < 5; ++i) batch.items.push_back({0, "alert-event", {i}});
   batch.items.push_back({1, "reported", {9}});
@@ -364,6 +429,10 @@ TEST_F(Outbox, ACloneGetsAnEpochOfItsOwnAndNumbersFromOne) {
   EXPECT_EQ(commit({.items = {{0, "alert-event", {7}}, {1, "reported", {8}}}}).item_numbers,
             (std::vector<std::uint64_t>{4, 2}));
 }
+
+LANDER_EVERYWHERE(Keeps);
+LANDER_EVERYWHERE(Repeats);
+LANDER_EVERYWHERE(Outbox);
 
 }  // namespace
 }  // namespace lander::store

@@ -37,6 +37,8 @@ class StoreTest : public testing::Test {
     std::filesystem::create_directories(folder_);
     options_.path = folder_ / "site.db";
     options_.clock = &clock_;
+    options_.raw_lane = 3;
+    options_.compact_frames = 1;
     open();
   }
   ~StoreTest() override {
@@ -48,6 +50,7 @@ class StoreTest : public testing::Test {
     auto opened = Store::open(options_);
     ASSERT_TRUE(opened.ok()) << opened.error().message();
     store_ = std::move(*opened);
+    ASSERT_TRUE(store_->offer_raw(1 << 20).ok());  // there is a link
   }
   SeriesKey declare(const std::string& id, sensing::Kind kind = sensing::Kind::kNumber,
                     sensing::Uplink uplink = sensing::Uplink::kSummary) {
@@ -64,16 +67,35 @@ class StoreTest : public testing::Test {
   Committed commit(const Batch& batch) {
     auto committed = store_->commit(batch);
     EXPECT_TRUE(committed.ok()) << committed.error().message();
+    if (compact_every_ != 0 && ++commits_ % compact_every_ == 0) keep_up();
     return committed.ok() ? *committed : Committed();
+  }
+  // All that upkeep has to do now.
+  void keep_up() {
+    for (int step = 0;; ++step) {
+      const auto more = store_->upkeep();
+      ASSERT_TRUE(more.ok()) << more.error().message();
+      if (!*more) return;
+      ASSERT_LT(step, 100'000) << "upkeep does not end";
+    }
+  }
+  // Into items.
+  void offer() {
+    for (;;) {
+      const auto more = store_->offer_raw(1 << 20);
+      ASSERT_TRUE(more.ok()) << more.error().message();
+      if (!*more) return;
+    }
   }
   std::vector<Sample> all(SeriesKey key, base::TimeUs from = INT64_MIN, base::TimeUs to = INT64_MAX,
                           std::size_t limit = SIZE_MAX) {
     std::vector<Sample> out;
-    auto status = store_->read(key, from, to, limit, [&](const Sample& sample) {
+    auto gaps = store_->read(key, from, to, limit, [&](const Sample& sample) {
       out.push_back(sample);
       return true;
     });
-    EXPECT_TRUE(status.ok()) << status.error().message();
+    EXPECT_TRUE(gaps.ok()) << gaps.error().message();
+    gaps_ = gaps.ok() ? *gaps : std::vector<Gap>();
     return out;
   }
 
@@ -81,7 +103,23 @@ class StoreTest : public testing::Test {
   HandClock clock_;
   Store::Options options_;
   std::unique_ptr<Store> store_;
+  std::size_t compact_every_ = 0, commits_ = 0;
+  std::vector<Gap> gaps_;  // of the last all()
 };
+
+// What must hold wherever data stands: in frames, in chunks, or in both. The parameter: how many
+// commits come between compactions; 0: none.
+class Everywhere : public StoreTest, public testing::WithParamInterface<std::size_t> {
+ protected:
+  Everywhere() { compact_every_ = GetParam(); }
+};
+inline std::string place_name(const testing::TestParamInfo<std::size_t>& info) {
+  return info.param == 0   ? "InFrames"
+         : info.param == 1 ? "InChunks"
+                           : "CompactedEach" + std::to_string(info.param);
+}
+#define LANDER_EVERYWHERE(suite) \
+  INSTANTIATE_TEST_SUITE_P(, suite, testing::Values(0, 1, 3), place_name)
 
 inline sensing::Observation at(SeriesKey key, base::TimeUs time, sensing::Value value,
                                std::uint64_t sequence = 0,

@@ -4,8 +4,11 @@
 
 namespace lander::store {
 
-Segment place(const sensing::ClockBook& book, const Stamp& stamp, base::TimeUs claimed) {
-  const auto found = book.find(stamp.boot, stamp.monotonic, claimed);
+Placer::Placer(const sensing::ClockBook& book, const Stamp& stamp)
+    : book_(book), stamp_(stamp), only_(book.only(stamp.boot, stamp.monotonic)) {}
+
+Segment Placer::operator()(base::TimeUs claimed) const {
+  const auto found = only_ ? only_ : book_.find(stamp_.boot, stamp_.monotonic, claimed);
   return found ? static_cast<Segment>(*found) : kNoSegment;
 }
 
@@ -28,7 +31,7 @@ void merge(std::vector<Extent>& into, const std::vector<Extent>& from) {
     whole.first = std::min(whole.first, extent.first);
     whole.last = std::max(whole.last, extent.last);
     whole.count += extent.count;
-    whole.changed = true;
+    whole.chunked = std::max(whole.chunked, extent.chunked);
   }
 }
 
@@ -44,37 +47,10 @@ const Extent* newest_extent(const sensing::ClockBook& book, const std::vector<Ex
   return best;
 }
 
-std::vector<base::DurationUs> offsets_of(const sensing::ClockBook& book,
-                                         const std::vector<Extent>& extents, base::TimeUs from,
-                                         base::TimeUs to) {
-  std::vector<base::DurationUs> out;
-  for (const Extent& extent : extents) {
-    // 0 as well: claims of sources with clocks of their own are taken as they are.
-    for (const base::DurationUs offset :
-         {extent.segment < book.segments().size() ? book.segments()[extent.segment].offset : 0,
-          base::DurationUs{0}}) {
-      if (extent.last >= minus(from, offset) && extent.first < minus(to, offset)) {
-        out.push_back(offset);
-      }
-    }
-  }
-  std::sort(out.begin(), out.end());
-  out.erase(std::unique(out.begin(), out.end()), out.end());
-  return out;
-}
-
-std::pair<base::TimeUs, base::TimeUs> span_of(const sensing::ClockBook& book,
-                                              const std::vector<Extent>& extents,
-                                              base::DurationUs offset) {
-  std::pair<base::TimeUs, base::TimeUs> out{INT64_MAX, INT64_MIN};
-  for (const Extent& extent : extents) {
-    const bool has = offset == 0 || (extent.segment < book.segments().size() &&
-                                     book.segments()[extent.segment].offset == offset);
-    if (!has) continue;
-    out.first = std::min(out.first, extent.first);
-    out.second = std::max(out.second, plus(extent.last, 1));
-  }
-  return out;
+std::vector<base::DurationUs> offsets_in(const sensing::ClockBook& book, Segment segment) {
+  if (segment >= book.segments().size()) return {0};
+  if (book.has_foreign(segment)) return {book.segments()[segment].offset, 0};
+  return {book.segments()[segment].offset};
 }
 
 }  // namespace lander::store

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,7 +26,20 @@ struct Extent {
   Segment segment = 0;
   base::TimeUs first = 0, last = 0;
   std::uint64_t count = 0;
-  bool changed = false;  // since it was written to the table
+  base::TimeUs chunked = INT64_MIN;  // the last of what stands in chunks
+};
+
+// Tells which segment a commit's observations belong to.
+class Placer {
+ public:
+  Placer(const sensing::ClockBook& book, const Stamp& stamp);
+  Segment operator()(base::TimeUs claimed) const;
+  bool only_one() const { return only_.has_value(); }  // whatever is claimed
+
+ private:
+  const sensing::ClockBook& book_;
+  const Stamp& stamp_;
+  std::optional<std::size_t> only_;
 };
 
 inline base::TimeUs minus(base::TimeUs a, base::DurationUs b) {
@@ -47,7 +61,6 @@ inline base::TimeUs ceil_to(base::TimeUs time, base::DurationUs unit) {
   return floor == time ? time : plus(floor, unit);
 }
 
-Segment place(const sensing::ClockBook& book, const Stamp& stamp, base::TimeUs claimed);
 sensing::ClockBook::Utc to_utc(const sensing::ClockBook& book, Segment segment,
                                base::TimeUs claimed);
 
@@ -56,17 +69,8 @@ void merge(std::vector<Extent>& into, const std::vector<Extent>& from);
 // The one whose last sample is the newest in UTC; null when there is none.
 const Extent* newest_extent(const sensing::ClockBook& book, const std::vector<Extent>& extents);
 
-// No block spans more: a scan from a time begins that much earlier.
-inline constexpr base::DurationUs kMaxBlockSpan = base::kHour;
-
-// The differences UTC - claimed that data of these extents can have: a scan for a range of UTC
-// makes one pass over claimed time for each, and takes in each pass what has just that difference.
-std::vector<base::DurationUs> offsets_of(const sensing::ClockBook& book,
-                                         const std::vector<Extent>& extents, base::TimeUs from,
-                                         base::TimeUs to);
-// The claimed times, [first, end), outside of which no data has this difference.
-std::pair<base::TimeUs, base::TimeUs> span_of(const sensing::ClockBook& book,
-                                              const std::vector<Extent>& extents,
-                                              base::DurationUs offset);
+// The differences UTC - claimed that data of a segment can have: one, or two where claims of
+// sources with clocks of their own are taken as they are.
+std::vector<base::DurationUs> offsets_in(const sensing::ClockBook& book, Segment segment);
 
 }  // namespace lander::store

@@ -4,6 +4,7 @@
 #include "twin/codec.h"
 #include "twin/source_rules.h"
 #include "twin/twin.h"
+#include "twin/yaml_policy.h"
 
 namespace lander::twin {
 namespace {
@@ -25,6 +26,8 @@ base::Status valid_binding(const sensing::Datastream& datastream,
     return invalid(component, "its source \"" + binding.source + "\" does not exist");
   }
   if (binding.address.empty()) return invalid(component, "it has no address");
+  const auto uplink = valid_uplink(datastream.policy.uplink, datastream.kind);
+  if (!uplink.ok()) return uplink.error().context(component);
   if (binding.unit.empty()) return {};
   const auto conversion = sensing::conversion(binding.unit, datastream.unit);
   if (!conversion.ok()) return conversion.error().context(component);

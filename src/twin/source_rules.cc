@@ -173,8 +173,9 @@ base::Status valid_address(Driver driver, std::string_view address) {
     const std::string_view topic = address.substr(0, hash);
     const std::string_view pointer =
         hash == std::string_view::npos ? std::string_view{} : address.substr(hash + 1);
-    const bool good = !topic.empty() && topic.find('+') == std::string_view::npos &&
-                      (hash == std::string_view::npos || pointer.starts_with('/'));
+    const bool good =
+        !topic.empty() && topic.find('+') == std::string_view::npos &&
+        (hash == std::string_view::npos || pointer.empty() || pointer.starts_with('/'));
     if (good) return {};
     return invalid("address " + quoted(address) +
                    ": expected one topic, with \"#/pointer\" behind it for a field of a JSON "

@@ -9,6 +9,7 @@
 #include "sensing/unit.h"
 #include "twin/source_rules.h"
 #include "twin/twin.h"
+#include "twin/yaml_policy.h"
 
 namespace lander::twin {
 namespace {
@@ -20,21 +21,12 @@ using sensing::Kind;
 using source::Driver;
 
 constexpr std::array<std::string_view, 4> kDrivers = {"mqtt", "modbus", "replay", "host"};
-constexpr std::array<std::string_view, 4> kKinds = {"number", "integer", "boolean", "text"};
-constexpr std::array<std::string_view, 3> kUplinks = {"never", "summary", "raw"};
+constexpr std::array<std::string_view, 7> kKinds = {"number",   "integer", "boolean", "text",
+                                                    "waveform", "object",  "interval"};
 constexpr std::array<std::string_view, 4> kSeverities = {"low", "medium", "high", "critical"};
 
 void expect(Yaml& at, const base::Status& status) {
   if (!status.ok() && at.present()) at.mistake(status.error().message());
-}
-
-base::DurationUs duration(Yaml at, base::DurationUs fallback, base::DurationUs least,
-                          base::DurationUs most) {
-  const base::DurationUs value = at.duration_us(fallback);
-  if (value >= least && value <= most) return value;
-  at.mistake("expected a duration from " + base::to_text(least) + " to " + base::to_text(most) +
-             ", found " + base::to_text(value));
-  return fallback;
 }
 
 // Asks sensing's rules about one field alone.
@@ -77,6 +69,10 @@ class Ids {
   const char* what_;
   std::map<std::string, int> lines_;
 };
+
+std::string of_kind(Kind kind) {
+  return "a value of kind " + std::string(sensing::to_string(kind));
+}
 
 // A list of at most `most` items.
 std::vector<Yaml> bounded_items(Yaml at, std::size_t most, const char* what) {
@@ -148,8 +144,8 @@ source::Config read_source(Yaml item, Ids& ids) {
   out.password_file = key_for(item, "password_file", login, out.driver).text();
   out.client_id = key_for(item, "client_id", login, out.driver).text();
   out.topics = read_topics(item, out.driver);
-  out.poll_interval = duration(key_for(item, "poll_interval", polls, out.driver), out.poll_interval,
-                               kMinPollInterval, kMaxPollInterval);
+  out.poll_interval = read_duration(key_for(item, "poll_interval", polls, out.driver),
+                                    out.poll_interval, kMinPollInterval, kMaxPollInterval);
   out.speed = key_for(item, "speed", replay, out.driver).number(out.speed, 0, kMaxSpeed);
   Yaml loop = key_for(item, "loop", replay, out.driver);
   out.loop = loop.boolean();
@@ -217,15 +213,6 @@ void read_range(Yaml at, Datastream& out) {
   }
 }
 
-sensing::Policy read_policy(Yaml at) {
-  sensing::Policy out;
-  out.uplink = static_cast<sensing::Uplink>(
-      at.optional("uplink").one_of(kUplinks, static_cast<std::size_t>(out.uplink)));
-  out.pickup = at.optional("pickup").boolean(out.pickup);
-  out.max_lateness = duration(at.optional("max_lateness"), out.max_lateness, 0, 366 * base::kDay);
-  return out;
-}
-
 class Reader {
  public:
   Reader(Yaml root, const Desired& base) : root_(std::move(root)), base_(base), out_(base) {}
@@ -236,8 +223,8 @@ class Reader {
     read_sources();
     read_datastreams();
     read_webhook();
-    out_.commit_interval = duration(root_.optional("commit_interval"), out_.commit_interval,
-                                    kMinCommitInterval, kMaxCommitInterval);
+    out_.commit_interval = read_duration(root_.optional("commit_interval"), out_.commit_interval,
+                                         kMinCommitInterval, kMaxCommitInterval);
     read_bindings();
     if (root_.mistakes().empty()) expect(root_, valid(out_));  // what no place was found for
     LANDER_TRY(root_.finish());
@@ -288,7 +275,7 @@ class Reader {
     out.asset = read_asset(item);
     out.property = read_text(item.required("property"), &Datastream::property);
     out.kind = static_cast<Kind>(item.optional("kind").one_of(kKinds));
-    const bool measured = out.kind == Kind::kNumber || out.kind == Kind::kInteger;
+    const bool measured = sensing::has_unit(out.kind);
     Yaml unit = measured ? item.required("unit") : item.optional("unit");
     out.unit = unit.text("1");
     expect(unit, sensing::valid_unit(out.unit));
@@ -296,8 +283,11 @@ class Reader {
     out.calibration = read_calibration(item.optional("calibration"));
     out.location = location_;
     if (Yaml at = item.optional("location"); at.present()) out.location = read_location(at);
-    read_range(item.optional("range"), out);
-    out.policy = read_policy(item.optional("policy"));
+    Yaml range = item.optional("range");
+    read_range(range, out);
+    if (range.present() && out.kind > Kind::kWaveform)
+      range.mistake(of_kind(out.kind) + " has no range");
+    out.policy = read_policy(item.optional("policy"), out.kind);
     out.binding = read_binding(item.required("from"), out);
     out.revision = revision(out);
     return out;
@@ -324,15 +314,36 @@ class Reader {
       source.mistake("source " + quoted(out.source) + " is not declared" +
                      base::suggestion(out.source, source_ids()));
     }
+    if (fed_by != nullptr && fed_by->driver != Driver::kMqtt && datastream.kind > Kind::kText) {
+      source.mistake("driver " + std::string(to_string(fed_by->driver)) + " brings no " +
+                     std::string(sensing::to_string(datastream.kind)) + "s; mqtt does");
+    }
     Yaml address = at.required("address");
     out.address = address.text();
     if (fed_by != nullptr) expect(address, valid_address(fed_by->driver, out.address));
     check_field(address, [&](Datastream& probe) { probe.binding.address = out.address; });
+    if (datastream.kind == Kind::kObject && out.address.find('#') != std::string::npos) {
+      address.mistake("an object is a whole payload: expected a topic without \"#\"");
+    }
     out.unit = read_raw_unit(at.optional("unit"), datastream);
     out.time_pointer = read_pointer(at.optional("time"), fed_by);
     out.sequence_pointer = read_pointer(at.optional("sequence"), fed_by);
     out.interval = read_interval(at.optional("interval"), fed_by);
+    out.rate_hz = key_for_kind(at, "rate_hz", Kind::kWaveform, datastream).number(0, 1e-3, 1e9);
+    Yaml media_type = key_for_kind(at, "media_type", Kind::kObject, datastream);
+    out.media_type = media_type.text();
+    check_field(media_type, [&](Datastream& probe) { probe.binding.media_type = out.media_type; });
     return out;
+  }
+
+  // A key of `from` that only one kind has.
+  static Yaml key_for_kind(Yaml& item, const char* key, Kind kind, const Datastream& datastream) {
+    Yaml at = item.optional(key);
+    if (at.present() && datastream.kind != kind) {
+      at.mistake(quoted(key) + " is of kind " + std::string(sensing::to_string(kind)) +
+                 " only; this is " + of_kind(datastream.kind));
+    }
+    return at;
   }
 
   static std::string read_raw_unit(Yaml at, const Datastream& datastream) {
@@ -344,6 +355,7 @@ class Reader {
       const auto conversion = sensing::conversion(unit, datastream.unit);
       if (!conversion.ok()) at.mistake(conversion.error().message());
     }
+    if (datastream.kind > Kind::kWaveform) at.mistake(of_kind(datastream.kind) + " has no unit");
     return unit;
   }
 
@@ -363,7 +375,7 @@ class Reader {
     const bool polled = fed_by != nullptr && takes_polls(fed_by->driver);
     const base::DurationUs fallback =
         polled ? std::max(base::kSecond, fed_by->poll_interval) : base::kSecond;
-    const base::DurationUs interval = duration(at, fallback, base::kMillisecond, base::kDay);
+    const base::DurationUs interval = read_duration(at, fallback, base::kMillisecond, base::kDay);
     if (polled && interval < fed_by->poll_interval) {
       at.mistake("faster than source " + quoted(fed_by->id) +
                  " may be asked: its poll_interval is " + base::to_text(fed_by->poll_interval));

@@ -55,6 +55,71 @@ TEST(Yaml, SaysWhatAPersonMeant) {
   EXPECT_EQ(*site_of_yaml("sources: []", "site.yaml"), "");
 }
 
+constexpr const char* kKinds = R"(sources:
+  - {id: broker, driver: mqtt, address: localhost}
+datastreams:
+  - id: p1-burst
+    asset: pump-1
+    property: vibration
+    unit: mm/s
+    kind: waveform
+    range: [-50, 50]
+    policy: {thinning: [{beyond: 30d, keep: nothing}]}
+    from: {source: broker, address: "pump/1/burst#/v", rate_hz: 25600}
+  - id: p1-image
+    asset: pump-1
+    property: image
+    kind: object
+    from: {source: broker, address: pump/1/image, media_type: image/jpeg}
+  - id: p1-batch
+    asset: pump-1
+    property: batch
+    kind: interval
+    from: {source: broker, address: "pump/1/batch#"}
+  - id: p1-state
+    asset: pump-1
+    property: state
+    kind: text
+    from: {source: broker, address: pump/1/state}
+  - id: p1-flow
+    asset: pump-1
+    property: flow-rate
+    unit: L/min
+    policy: {thinning: [{beyond: 30d, keep: minutes}, {beyond: 365d, keep: hours}, {beyond: 0s, keep: nothing}]}
+    from: {source: broker, address: pump/1/flow}
+)";
+
+TEST(Yaml, DeclaresEveryKindAndWhatGoesWhenTheDiskFills) {
+  const auto desired = parse_yaml(kKinds, "x", {});
+  ASSERT_TRUE(desired.ok()) << desired.error().message();
+  const auto& d = desired->datastreams;
+  EXPECT_EQ(d[0].kind, sensing::Kind::kWaveform);
+  EXPECT_EQ(d[0].binding.rate_hz, 25'600);
+  EXPECT_EQ(d[0].policy.thinning, (std::vector<sensing::Thinning>{{30 * base::kDay, 0}}));
+  EXPECT_EQ(d[1].kind, sensing::Kind::kObject);
+  EXPECT_EQ(d[1].binding.media_type, "image/jpeg");
+  EXPECT_EQ(d[2].kind, sensing::Kind::kInterval);
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(d[i].policy.uplink, sensing::Uplink::kNever) << i;
+  EXPECT_EQ(d[4].policy.uplink, sensing::Uplink::kSummary);
+  EXPECT_EQ(d[4].policy.thinning,
+            (std::vector<sensing::Thinning>{
+                {30 * base::kDay, base::kMinute}, {365 * base::kDay, base::kHour}, {0, 0}}));
+  const auto again = parse_yaml(to_yaml(*desired), "x", *desired);
+  ASSERT_TRUE(again.ok()) << again.error().message() << to_yaml(*desired);
+  EXPECT_TRUE(same_content(*again, *desired)) << to_yaml(*desired);
+}
+
+TEST(Yaml, WhatHasNoWayToTheHubYetIsRefusedFromAPeerToo) {
+  Desired desired = *parse_yaml(kKinds, "x", {});
+  desired.datastreams[2].policy.uplink = sensing::Uplink::kRaw;
+  const auto status = valid(desired);
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(
+      status.error().message(),
+      "datastream/p1-batch: a value of kind interval cannot leave the site over the link yet: "
+      "write uplink: never");
+}
+
 TEST(Yaml, ASectionThatIsAbsentIsKept) {
   const Desired base = *parse_yaml(kGood, "x", {});
   const auto only = parse_yaml("commit_interval: 5s\n", "x", base);
@@ -104,6 +169,8 @@ TEST(Yaml, EachMistakeIsToldWithItsPlaceAndWhatWasExpected) {
   const std::string stream =
       "datastreams:\n  - id: d1\n    asset: a\n    property: p\n    unit: bar\n";
   const std::string from = "    from: {source: plc1, address: 1/holding/0}\n";
+  std::string nine_steps = "{beyond: 9d, keep: nothing}";
+  for (int i = 8; i > 0; --i) nine_steps += ", {beyond: " + std::to_string(i) + "d, keep: hours}";
   const std::vector<std::pair<std::string, std::string>> rows = {
       {"", "f:1:1: expected a map, found nothing"},
       {"- a\n", "f:1:1: expected a map, found a list"},
@@ -163,6 +230,36 @@ TEST(Yaml, EachMistakeIsToldWithItsPlaceAndWhatWasExpected) {
        "plc1, address: 1/coil/0}}\n",
        "f:2:20: asset \"a//b\": expected a path like \"enterprise/site/area/line/asset\" without "
        "empty parts\nf:2:36: property \"flow rate\": expected one word like \"flow-rate\""},
+      {stream + from + "    kind: waveform\n",
+       "f:6:20: driver modbus brings no waveforms; mqtt does"},
+      {stream + "    from: {source: broker, address: t#/x, rate_hz: 5, media_type: a/b}\n",
+       "f:6:52: \"rate_hz\" is of kind waveform only; this is a value of kind number\n"
+       "f:6:67: \"media_type\" is of kind object only; this is a value of kind number"},
+      {stream + "    kind: object\n    from: {source: broker, address: t#/x, unit: bar}\n",
+       "f:7:37: an object is a whole payload: expected a topic without \"#\"\n"
+       "f:7:49: a value of kind object has no unit"},
+      {stream + "    kind: waveform\n    policy: {uplink: raw}\n    from: {source: broker, "
+                "address: t#/x}\n",
+       "f:7:22: a value of kind waveform cannot leave the site over the link yet: write uplink: "
+       "never"},
+      {stream + "    kind: interval\n    range: [0, 1]\n    policy: {uplink: summary}\n    from: "
+                "{source: broker, address: t#/x}\n",
+       "f:7:12: a value of kind interval has no range\n"
+       "f:8:22: a value of kind interval has no summary that could leave the site: write uplink: "
+       "never"},
+      {stream + from + "    policy: {thinning: []}\n",
+       "f:7:24: expected steps like {beyond: 30d, keep: minutes}; leave it out for the default"},
+      {stream + from + "    policy: {thinning: [{beyond: 30d}, {beyond: x, keep: days}]}\n",
+       "f:7:25: missing key \"keep\"\n"
+       "f:7:49: expected a duration like 250ms, 10s, 5m, 24h or 30d, found \"x\"\n"
+       "f:7:58: unknown value \"days\"; expected one of: nothing, minutes, hours"},
+      {stream + from + "    policy: {thinning: [{beyond: 40000d, keep: hours}]}\n",
+       "f:7:34: expected a duration from 0s to 36525d, found 40000d"},
+      {stream + from + "    kind: text\n    policy: {thinning: [{beyond: 1d, keep: hours}]}\n",
+       "f:8:44: thinning: a value of kind text has no summaries: nothing can be kept of it; write "
+       "keep: nothing"},
+      {stream + from + "    policy: {thinning: [" + nine_steps + "]}\n",
+       "f:7:24: expected at most 8 steps, found 9"},
       {"bindings: {pump-watch: {a: b}}\n",
        "f:1:24: app \"pump-watch\" is not assigned to this site"},
   };

@@ -129,6 +129,27 @@ void write(Writer& out, const sensing::Binding& binding) {
   out.put_text("time", binding.time_pointer);
   out.put_text("sequence", binding.sequence_pointer);
   out.put("interval", base::to_text(binding.interval));
+  if (binding.rate_hz != 0) out.put("rate_hz", scalar(binding.rate_hz));
+  out.put_text("media_type", binding.media_type);
+  out.close();
+}
+
+void write(Writer& out, const sensing::Policy& policy) {
+  out.open("policy");
+  out.put("uplink", scalar(sensing::to_string(policy.uplink)));
+  out.put("pickup", policy.pickup ? "true" : "false");
+  out.put("max_lateness", base::to_text(policy.max_lateness));
+  if (!policy.thinning.empty()) {
+    std::string steps;
+    for (const sensing::Thinning& step : policy.thinning) {
+      const char* keep = step.summaries == 0               ? "nothing"
+                         : step.summaries == base::kMinute ? "minutes"
+                                                           : "hours";
+      steps += (steps.empty() ? "{beyond: " : ", {beyond: ") + base::to_text(step.beyond) +
+               ", keep: " + keep + "}";
+    }
+    out.put("thinning", "[" + steps + "]");
+  }
   out.close();
 }
 
@@ -157,11 +178,7 @@ void write(Writer& out, const sensing::Datastream& datastream) {
     };
     out.put("range", "[" + side(datastream.least) + ", " + side(datastream.most) + "]");
   }
-  out.open("policy");
-  out.put("uplink", scalar(sensing::to_string(datastream.policy.uplink)));
-  out.put("pickup", datastream.policy.pickup ? "true" : "false");
-  out.put("max_lateness", base::to_text(datastream.policy.max_lateness));
-  out.close();
+  write(out, datastream.policy);
   write(out, datastream.binding);
   out.close();
 }

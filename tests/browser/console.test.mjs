@@ -124,8 +124,8 @@ promise('An alert comes by itself, explains itself, and acknowledging it at the 
 
 promise('A viewer sees everything and no button that changes anything', async () => {
   const kPages = {
-    hub: ['#/', '#/alerts', '#/rollouts', '#/sites/pump-7/config', '#/sites/pump-7/alerts'],
-    site: ['#/sites/pump-7/signals', '#/sites/pump-7/alerts', '#/sites/pump-7/config', '#/sites/pump-7/models', '#/sites/pump-7/discover'],
+    hub: ['#/', '#/alerts', '#/rollouts', '#/sites/pump-7/config', '#/sites/pump-7/alerts', '#/sites/pump-7/store'],
+    site: ['#/sites/pump-7/signals', '#/sites/pump-7/store', '#/sites/pump-7/alerts', '#/sites/pump-7/config', '#/sites/pump-7/models', '#/sites/pump-7/discover'],
   };
   for (const where of ['hub', 'site']) {
     const vera = await visit(where, { state: undefined });

@@ -27,7 +27,7 @@ struct Expected {
       integer_bits += static_cast<std::uint64_t>(value);
       value_bits += std::bit_cast<std::uint64_t>(static_cast<double>(value));
     }
-    for (const std::string& text : block.texts)
+    for (const std::string& text : block.strings)
       for (std::size_t i = 0; i < text.size(); ++i)
         texts += (i + 1) * static_cast<unsigned char>(text[i]);
   }
@@ -61,7 +61,8 @@ class ReadersTest : public LakeTest {
         block.numbers.push_back(i % 5 ? std::bit_cast<double>(random_()) : i % 2 ? -0.0 : 1e42);
       if (kind == sensing::Kind::kInteger)
         block.integers.push_back(static_cast<std::int64_t>(random_()));
-      if (kind == sensing::Kind::kText) block.texts.push_back("état " + std::to_string(random_()));
+      if (kind == sensing::Kind::kText)
+        block.strings.push_back("état " + std::to_string(random_()));
     }
     return block;
   }

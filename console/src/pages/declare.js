@@ -8,10 +8,12 @@ import { Dialog } from '../parts/dialog.js';
 import { tell } from '../parts/toast.js';
 import { example } from './candidates.js';
 import { mistakes_of } from './editor.js';
+import { has_trend } from '../parts/values.js';
 
 const slug = (text) => text.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 63);
 const kIntervals = [10, 20, 50, 100, 200, 250, 500, 1000, 2000, 5000, 10000, 30000, 60000];
 const kSaysNothing = ['state', 'status', 'value', 'values', 'data', 'telemetry', 'sensor', 'sensors'];
+const has_unit = (kind) => kind === 'number' || kind === 'integer' || kind === 'waveform';
 const quoted = (text) => JSON.stringify(text); // every JSON text is a YAML text
 
 function interval(rate_hz) {
@@ -30,7 +32,7 @@ export function entry(candidate, form) {
     ...(form.unit ? [`  unit: ${quoted(form.unit)}`] : []),
     ...(candidate.kind === 'number' ? [] : [`  kind: ${candidate.kind}`]),
     `  policy: {uplink: ${form.uplink}}`,
-    `  from: {source: ${quoted(candidate.source)}, address: ${quoted(candidate.address)}, interval: ${interval(candidate.rate_hz)}}`,
+    `  from: {source: ${quoted(candidate.source)}, address: ${quoted(candidate.address)}, interval: ${interval(candidate.rate_hz)}${form.rate_hz ? `, rate_hz: ${form.rate_hz}` : ''}}`,
   ];
   return lines.map((line) => `  ${line}\n`).join('');
 }
@@ -52,7 +54,7 @@ function first_guess(candidate, datastreams) {
   const known = new Set(datastreams.map((d) => d.id));
   let id = wanted;
   for (let n = 2; known.has(id); ++n) id = `${wanted.slice(0, 60)}-${n}`;
-  return { id, name: '', asset, property: candidate.suggested_property, unit: candidate.suggested_unit, uplink: 'summary' };
+  return { id, name: '', asset, property: candidate.suggested_property, unit: candidate.suggested_unit, uplink: has_trend(candidate.kind) ? 'summary' : 'never' };
 }
 
 export function Declare({ site, candidate, onClose, done }) {
@@ -86,10 +88,13 @@ export function Declare({ site, candidate, onClose, done }) {
         <${Field} label="Name" hint="For people; optional">${input('name', { autocapitalize: 'sentences' })}<//>
         <${Field} label="Asset" hint="Like acme/oslo/hall-2/line-1/pump-1">${input('asset', { required: true, list: 'known-assets' })}<//>
         <${Field} label="Property" hint="One word: pressure, vibration, flow-rate">${input('property', { required: true })}<//>
-        ${candidate.kind !== 'text' && candidate.kind !== 'boolean' && html`<${Field} label="Unit" hint="UCUM: bar, mm/s, Cel, A, %; 1 for a plain number">${input('unit', { required: true })}<//>`}
+        ${has_unit(candidate.kind) && html`<${Field} label="Unit" hint="UCUM: bar, mm/s, Cel, A, %; 1 for a plain number">${input('unit', { required: true })}<//>`}
+        ${candidate.kind === 'waveform' && html`<${Field} label="Samples a second" hint="Empty when each message says its rate_hz">${input('rate_hz', { inputmode: 'decimal', pattern: '[0-9]+([.][0-9]+)?' })}<//>`}
         <${Field} label="Leaves the site as">
           <select value=${form.uplink} onChange=${(e) => set_form({ ...form, uplink: e.target.value })}>
-            <option value="summary">Minute summaries</option><option value="raw">Every value</option><option value="never">Nothing: it stays</option>
+            ${has_trend(candidate.kind) && html`<option value="summary">Minute summaries</option>`}
+            ${(has_trend(candidate.kind) || candidate.kind === 'text') && html`<option value="raw">Every value</option>`}
+            <option value="never">Nothing: it stays</option>
           </select>
         <//>
       </div>

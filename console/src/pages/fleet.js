@@ -6,8 +6,9 @@ import { to } from '../core/router.js';
 import { may } from '../core/session.js';
 import { bytes, count, number } from '../core/format.js';
 import { Ago, Button, Empty, Loaded, Meter } from '../parts/basics.js';
-import { kSeverities, Presence, Severity, Sync } from '../parts/badges.js';
+import { Badge, kSeverities, Presence, Severity, Sync } from '../parts/badges.js';
 import { AddSite } from './add_site.js';
+import { days_text, kSoonFull } from './store.js';
 
 const kPresence = [
   ['on-time', 'On time'],
@@ -34,6 +35,13 @@ export function Vitals({ of }) {
   </div>`;
 }
 
+// A store that will soon be full, or has lost something, wants somebody before it does harm.
+const StoreState = ({ of }) => {
+  const v = of || {};
+  if (v.store_damaged > 0) return html`<${Badge} level="bad" title="Some of what it stored cannot be read any more">Store damaged<//>`;
+  return v.store_days_left < kSoonFull && html`<${Badge} level="warn" title="At the last day’s rate">Full in ${days_text(v.store_days_left).toLowerCase()}<//>`;
+};
+
 function AlertCounts({ site, alerts }) {
   if (!site.open_alerts) return html`<span class="muted">No open alerts</span>`;
   const mine = alerts.filter((a) => a.site === site.site);
@@ -55,7 +63,7 @@ const SiteCard = ({ site, alerts }) => html`
     </div>
     <p class="site-line muted"><span>Last contact <${Ago} at=${site.last_contact} /></span><span>${site.version ? `Version ${site.version}` : 'Version unknown'}</span></p>
     <${Vitals} of=${site.vitals} />
-    <div class="site-foot"><${AlertCounts} site=${site} alerts=${alerts} />${site.presence !== 'never' && html`<${Sync} site=${site} />`}</div>
+    <div class="site-foot"><${AlertCounts} site=${site} alerts=${alerts} /><${StoreState} of=${site.vitals} />${site.presence !== 'never' && html`<${Sync} site=${site} />`}</div>
     ${site.link_error && html`<p class="hint bad-text">${site.link_error}</p>`}
   </li>`;
 

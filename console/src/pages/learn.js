@@ -8,6 +8,7 @@ import { Button, Field, Loaded, Loading, Problem } from '../parts/basics.js';
 import { Badge } from '../parts/badges.js';
 import { Dialog } from '../parts/dialog.js';
 import { tell } from '../parts/toast.js';
+import { has_trend } from '../parts/values.js';
 
 const kSpans = [
   ['15m', '15 minutes'],
@@ -54,7 +55,7 @@ const Progress = ({ job }) => html`
 
 export function Learn({ site, onClose, made }) {
   const datastreams = useData(path`/sites/${site}/datastreams`);
-  const assets = [...new Set((datastreams.data || []).filter((d) => d.kind !== 'text').map((d) => d.asset))].sort();
+  const assets = [...new Set((datastreams.data || []).filter((d) => has_trend(d.kind)).map((d) => d.asset))].sort();
   const [chosen, set_asset] = useState('');
   const [last, set_last] = useState('14d');
   const [id, set_id] = useState('');

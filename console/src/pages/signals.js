@@ -10,6 +10,7 @@ import { Ago, Card, Empty, Facts, Loaded, Switch } from '../parts/basics.js';
 import { Quality } from '../parts/badges.js';
 import { Chart } from '../parts/chart.js';
 import { kRanges, useLatest, useSeries } from '../parts/series.js';
+import { has_trend, Newest } from '../parts/values.js';
 
 const kRangeKey = 'lander.range';
 
@@ -36,7 +37,6 @@ function useSeen() {
 
 function why_empty(datastream, range) {
   if (on_hub() && datastream.policy.uplink === 'never') return 'Stays at the site: its policy says uplink: never.';
-  if (datastream.kind === 'text') return 'Text has no trend; its latest value stands above.';
   return `Nothing in the last ${kRanges.find(([key]) => key === range)[1]}.`;
 }
 
@@ -64,8 +64,19 @@ function Reading({ datastream, latest, row }) {
     <span class="reading-side"><${Quality} of=${latest?.quality} /> <${Ago} at=${latest?.time} none="no data yet" /></span></p>`;
 }
 
+// Of what is no number: no trend, but what came last.
+const Last = ({ site, datastream, latest, range }) => html`
+  <p class="reading"><span class="unit">${words(datastream.kind)}</span><span class="reading-side"><${Quality} of=${latest?.quality} /> <${Ago} at=${latest?.time} none="no data yet" /></span></p>
+  ${latest ? html`<${Newest} datastream=${datastream} latest=${latest} site=${site} />` : html`<p class="hint">${on_hub() ? why_empty(datastream, range) : ''}</p>`}`;
+
 function SignalCard({ site, datastream, latest, range }) {
   const [place, seen] = useSeen();
+  if (!has_trend(datastream.kind)) {
+    return html`<li class="card signal" ref=${place}>
+      <h3><a href=${to('sites', site, 'signals', datastream.id)}>${datastream.name || words(datastream.property)}</a></h3>
+      ${seen && html`<${Last} site=${site} datastream=${datastream} latest=${latest} range=${range} />`}
+    </li>`;
+  }
   return html`<li class="card signal" ref=${place}>
     <${Trend} site=${site} datastream=${datastream} range=${range} height=${132} points=${200} when=${seen}>
       ${(row) => html`<h3><a href=${to('sites', site, 'signals', datastream.id)}>${datastream.name || words(datastream.property)}</a></h3>
@@ -86,16 +97,19 @@ const about = (d) => [
   ['Calibration', (d.calibration.scale !== 1 || d.calibration.offset !== 0) && `× ${number(d.calibration.scale)} ${d.calibration.offset < 0 ? '−' : '+'} ${number(Math.abs(d.calibration.offset))} ${d.calibration.date}`],
   ['Location', d.location && `${d.location.latitude}, ${d.location.longitude}`],
   ['Leaves the site as', { never: 'nothing: it stays', summary: 'minute summaries', raw: 'every value' }[d.policy.uplink]],
+  ['When the disk fills', d.policy.thinning?.map((s) => `beyond ${s.beyond}: ${s.keep === 'nothing' ? 'nothing is kept' : `only ${s.keep}`}`).join('; ')],
   ['Source', html`<code>${d.source} · ${d.address}</code>`],
   ['Revision', d.revision],
 ];
 
 const One = ({ site, datastream, latest, range }) => html`
   <${Card} kind="signal big">
-    <${Trend} key=${datastream.id} site=${site} datastream=${datastream} range=${range} height=${340} points=${600} when=${true}>
+    ${has_trend(datastream.kind)
+      ? html`<${Trend} key=${datastream.id} site=${site} datastream=${datastream} range=${range} height=${340} points=${600} when=${true}>
       ${(row) => html`<h2>${datastream.name || words(datastream.property)}</h2><${Reading} datastream=${datastream} latest=${latest} row=${row} />`}
     <//>
-    <p class="hint">Line: mean. Band: least to most.</p>
+    <p class="hint">Line: mean. Band: least to most.</p>`
+      : html`<h2>${datastream.name || words(datastream.property)}</h2><${Last} site=${site} datastream=${datastream} latest=${latest} range=${range} />`}
   <//>
   <${Card} title="What it is"><${Facts} of=${about(datastream).map(([k, v]) => [k, v || undefined])} /><//>`;
 

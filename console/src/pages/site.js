@@ -16,6 +16,7 @@ import { Vitals } from './fleet.js';
 import { Link } from './link.js';
 import { Models } from './models.js';
 import { Signals } from './signals.js';
+import { Store } from './store.js';
 
 // The hub knows neither a site's sources nor the site's view of the link.
 export const kSiteWays = (hub) => [
@@ -23,6 +24,7 @@ export const kSiteWays = (hub) => [
   ['alerts', 'Alerts'],
   ['config', 'Configuration'],
   ['models', 'Models'],
+  ['store', 'Store'],
   ...(hub ? [] : [['link', 'Link'], ['discover', 'Discover']]),
 ];
 
@@ -50,6 +52,7 @@ function Tab({ site, tab, item }) {
   if (tab === 'alerts') return html`<${AlertList} url=${path`/sites/${site}/alerts`} what="at this site" />`;
   if (tab === 'config') return html`<${Config} site=${site} />`;
   if (tab === 'models') return html`<${Models} site=${site} />`;
+  if (tab === 'store') return html`<${Store} site=${site} />`;
   if (tab === 'link' && !on_hub()) return html`<${Link} site=${site} />`;
   if (tab === 'discover' && !on_hub()) return html`<${Candidates} site=${site} />`;
   return html`<${Empty}>There is no such page.<//>`;
