@@ -40,14 +40,19 @@ function(lander_link_included target source)
   endforeach()
 endfunction()
 
-# lander_bench(NAME LINK library...): bench/NAME.cc with its own main(), as bench_NAME; Google Benchmark
-# is there to use. Links the modules it includes. Built on demand (`./dev bench NAME`).
+# lander_bench(NAME LINK library...): bench/NAME.cc with its own main(), and bench/NAME/*.cc where there are
+# any, as bench_NAME; Google Benchmark is there to use. Links the modules they include. Built on demand
+# (`./dev bench NAME`).
 function(lander_bench name)
   cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
   find_package(benchmark REQUIRED)
-  add_executable(bench_${name} EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/bench/${name}.cc)
+  file(GLOB parts CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/bench/${name}/*.cc)
+  set(sources ${CMAKE_SOURCE_DIR}/bench/${name}.cc ${parts})
+  add_executable(bench_${name} EXCLUDE_FROM_ALL ${sources})
   target_link_libraries(bench_${name} PRIVATE ${ARG_LINK} benchmark::benchmark Threads::Threads)
-  lander_link_included(bench_${name} ${CMAKE_SOURCE_DIR}/bench/${name}.cc)
+  foreach(source ${sources})
+    lander_link_included(bench_${name} ${source})
+  endforeach()
 endfunction()
 
 # lander_fuzz(NAME): fuzz/NAME.cc, which defines LLVMFuzzerTestOneInput; links the modules it includes.
