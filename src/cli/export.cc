@@ -246,7 +246,8 @@ Result<store::Store::Options> database_of(Session& session, const std::string& d
   options.path = data;
   if (files.exists(data)) return options;
   return Error(Code::kNotFound,
-               "there is no " + data + ": --data is the folder that lander-site was given");
+               "there is no " + data +
+                   ": --data is the folder that lander-site was given, on the machine it runs on");
 }
 
 Result<Exported> export_observations(Session& session, const ExportOrder& order) {

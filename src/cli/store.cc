@@ -100,7 +100,8 @@ Status check(Session& session, const Wanted& wanted) {
       options.path + " does not verify: " +
           plural(static_cast<std::int64_t>(report.findings.size() + report.left_out), "finding",
                  "findings") +
-          ". What is named is lost or counted wrongly; all else can be read, and exported");
+          ". What is named is lost or counted wrongly; where the file itself is whole, all else can"
+          " be read and exported");
 }
 
 // --- stats ---------------------------------------------------------------------------------------

@@ -103,6 +103,7 @@ base::Result<Keys> Server::load_or_make_keys() {
 base::Status Server::open() {
   os::Files& files = os::system_files();
   LANDER_TRY(files.make_folders(options_.data + "/lake", 0755));
+  LANDER_ASSIGN(lock_, os::FolderLock::take(options_.data));
   LANDER_ASSIGN(auto keys, load_or_make_keys());
   LANDER_ASSIGN(state_, State::open(options_.data + "/hub.db", "", os::system_random().next_u64()));
   lake::Lake::Options lake_options;

@@ -15,6 +15,7 @@
 #include "http/server.h"
 #include "hub/core.h"
 #include "lake/lake.h"
+#include "os/lock.h"
 #include "os/worker.h"
 
 namespace lander::hub {
@@ -68,6 +69,7 @@ class Server {
   void on(os::Worker& worker, http::Responder responder, std::function<http::Response()> work);
 
   const ServerOptions options_;
+  std::optional<os::FolderLock> lock_;  // on the data folder
   api::Live live_;
   std::unique_ptr<State> state_;
   std::unique_ptr<lake::Lake> lake_;

@@ -80,6 +80,7 @@ base::Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options
 base::Status Server::open() {
   os::Files& files = os::system_files();
   LANDER_TRY(files.make_folders(options_.data, 0700));
+  LANDER_ASSIGN(lock_, os::FolderLock::take(options_.data));
   LANDER_ASSIGN(auto identity, load_identity(files, options_.data + "/identity"));
   if (identity) name_ = identity->site;
   store::Store::Options store_options;

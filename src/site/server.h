@@ -21,6 +21,7 @@
 #include "carrier/carrier.h"
 #include "http/server.h"
 #include "notify/webhook.h"
+#include "os/lock.h"
 #include "os/worker.h"
 #include "site/core.h"
 #include "site/drivers.h"
@@ -119,6 +120,7 @@ class Server : public Shell {
   bool run_on_core(std::function<void(Core&)> work);
 
   const ServerOptions options_;
+  std::optional<os::FolderLock> lock_;  // on the data folder
   os::Clock& clock_;
   std::string name_;  // under state_mutex_ once threads run
   std::string door_pass_, door_key_id_;
