@@ -75,10 +75,14 @@ class Site : public site::Shell {
   Site(const std::string& folder, Record& record)
       : record_(record),
         reader_("reader"),
-        intake_(os::system_clock(),
-                [this](const std::string& pipeline, const stream::Signal& signal) {
-                  signalled(pipeline, signal);
-                }),
+        intake_(
+            os::system_clock(),
+            [this](const std::string& pipeline, const stream::Signal& signal) {
+              signalled(pipeline, signal);
+            },
+            [this](base::ByteView content, std::string_view media_type) {
+              return store_->put_object(content, media_type);
+            }),
         drivers_(os::system_clock(), intake_, reader_, "bench") {
     store::Store::Options options;
     options.path = folder + "/site.db";
