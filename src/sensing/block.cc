@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "sensing/chunk.h"
+#include "sensing/decimal.h"
 #include "sensing/wire.h"
 
 namespace lander::sensing {
@@ -19,11 +20,8 @@ using base::Status;
 
 constexpr std::uint8_t kMagic[2] = {'L', 'B'};
 constexpr std::uint8_t kVersion = 1;
-constexpr std::size_t kCrcBytes = 4;
 enum NumberCoding : std::uint8_t { kXor = 0, kDecimal = 1 };
-constexpr int kMaxDecimals = 6;
-constexpr double kPowers[kMaxDecimals + 1] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6};
-constexpr double kExact = 9007199254740992.0;  // 2^53: integers below have one double each
+constexpr unsigned kMostDecimals = 6;
 
 void put_times(Bytes& out, const std::vector<base::TimeUs>& times) {
   std::uint64_t previous = 0, step = 0;
@@ -47,21 +45,12 @@ void put_qualities(Bytes& out, const std::vector<Quality>& qualities) {
   }
 }
 
-// The value times 10^decimals when that is an integer that gives back the very same bits.
-bool scaled(double value, int decimals, std::int64_t& out) {
-  const double product = std::nearbyint(value * kPowers[decimals]);
-  if (!(std::fabs(product) < kExact)) return false;
-  out = static_cast<std::int64_t>(product);
-  const double back = static_cast<double>(out) / kPowers[decimals];
-  return std::bit_cast<std::uint64_t>(back) == std::bit_cast<std::uint64_t>(value);
-}
-
 // The fewest decimals that hold every value, or -1.
 int common_decimals(const std::vector<double>& numbers) {
   std::int64_t ignored = 0;
-  for (int decimals = 0; decimals <= kMaxDecimals; ++decimals) {
-    const auto fits = [&](double number) { return scaled(number, decimals, ignored); };
-    if (std::all_of(numbers.begin(), numbers.end(), fits)) return decimals;
+  for (unsigned decimals = 0; decimals <= kMostDecimals; ++decimals) {
+    const auto fits = [&](double number) { return to_decimal<false>(number, decimals, ignored); };
+    if (std::all_of(numbers.begin(), numbers.end(), fits)) return static_cast<int>(decimals);
   }
   return -1;
 }
@@ -97,7 +86,7 @@ void put_numbers(Bytes& out, const std::vector<double>& numbers) {
   std::int64_t previous = 0;
   for (double number : numbers) {
     std::int64_t value = 0;
-    LANDER_CHECK(scaled(number, decimals, value));
+    LANDER_CHECK(to_decimal<false>(number, static_cast<unsigned>(decimals), value));
     put_varint(out,
                zigzag(static_cast<std::uint64_t>(value) - static_cast<std::uint64_t>(previous)));
     previous = value;
@@ -146,32 +135,14 @@ void put_values(Bytes& out, const Block& block) {
   LANDER_CHECK(!"a kind of value that blocks do not have");
 }
 
-class Decoder {
+class Decoder : WireReader {
  public:
-  explicit Decoder(ByteView bytes) : bytes_(bytes) {}
+  explicit Decoder(ByteView bytes) : WireReader(bytes) {}
 
   Result<Block> block();
 
  private:
-  Error corrupt(const char* expected) const {
-    return Error(Code::kCorrupt, "block at byte " + std::to_string(at_) + ": expected " + expected);
-  }
-  std::size_t left() const { return bytes_.size() - at_; }
-  bool byte(std::uint8_t& out) {
-    if (left() == 0) return false;
-    out = bytes_[at_++];
-    return true;
-  }
-  bool varint(std::uint64_t& out) {
-    out = 0;
-    for (int shift = 0; shift < 64 && left() > 0; shift += 7) {
-      const std::uint8_t part = bytes_[at_++];
-      if (shift == 63 && part > 1) return false;
-      out |= static_cast<std::uint64_t>(part & 0x7F) << shift;
-      if (part < 0x80) return part != 0 || shift == 0;  // one value has one form
-    }
-    return false;
-  }
+  Error corrupt(const char* expected) const { return WireReader::corrupt("block", expected); }
   Status header(std::size_t& count);
   Status times(std::size_t count);
   Status qualities(std::size_t count);
@@ -181,8 +152,6 @@ class Decoder {
   Status texts(std::size_t count);
   Status values(std::size_t count);
 
-  ByteView bytes_;
-  std::size_t at_ = 0;
   Block block_;
 };
 
@@ -253,7 +222,7 @@ Status Decoder::numbers(std::size_t count) {
   block_.numbers.reserve(count);
   if (coding == kDecimal) {
     std::uint8_t decimals = 0;
-    if (!byte(decimals) || decimals > kMaxDecimals) return corrupt("at most 6 decimals");
+    if (!byte(decimals) || decimals > kMostDecimals) return corrupt("at most 6 decimals");
     std::uint64_t value = 0;
     for (std::size_t i = 0; i < count; ++i) {
       std::uint64_t coded = 0;
@@ -273,7 +242,9 @@ Status Decoder::numbers(std::size_t count) {
       return corrupt("the changed bytes of a number");
     }
     for (int k = 0; k < length; ++k) {
-      bits ^= static_cast<std::uint64_t>(bytes_[at_++]) << (8 * (trailing + k));
+      std::uint8_t changed = 0;
+      LANDER_CHECK(byte(changed));
+      bits ^= static_cast<std::uint64_t>(changed) << (8 * (trailing + k));
     }
     block_.numbers.push_back(std::bit_cast<double>(bits));
   }
@@ -297,7 +268,8 @@ Status Decoder::booleans(std::size_t count) {
   if ((count + 7) / 8 > left()) return corrupt("a bit for each boolean");
   block_.booleans.reserve(count);
   for (std::size_t i = 0; i < count; i += 8) {
-    const std::uint8_t bits = bytes_[at_++];
+    std::uint8_t bits = 0;
+    LANDER_CHECK(byte(bits));
     for (std::size_t bit = 0; bit < 8; ++bit) {
       const bool set = bits >> bit & 1;
       if (i + bit < count) {
@@ -317,9 +289,9 @@ Status Decoder::texts(std::size_t count) {
     std::uint8_t low = 0, high = 0;
     if (!byte(low) || !byte(high)) return corrupt("the length of a text");
     const std::size_t size = low | static_cast<std::size_t>(high) << 8;
-    if (size > kMaxTextBytes || size > left()) return corrupt("a text of at most 4096 bytes");
-    block_.strings.emplace_back(base::as_text(bytes_.subspan(at_, size)));
-    at_ += size;
+    ByteView text;
+    if (size > kMaxTextBytes || !take(size, text)) return corrupt("a text of at most 4096 bytes");
+    block_.strings.emplace_back(base::as_text(text));
   }
   return {};
 }
@@ -343,14 +315,6 @@ Status Decoder::values(std::size_t count) {
 }
 
 Result<Block> Decoder::block() {
-  // The sum first: what follows may then trust that it reads what was written.
-  if (bytes_.size() < kCrcBytes) return corrupt("a block");
-  const ByteView crc = bytes_.last(kCrcBytes);
-  bytes_ = bytes_.first(bytes_.size() - kCrcBytes);
-  std::uint32_t stated = 0;
-  for (std::size_t i = 0; i < kCrcBytes; ++i)
-    stated |= static_cast<std::uint32_t>(crc[i]) << (8 * i);
-  if (stated != base::crc32c(bytes_)) return corrupt("bytes that match their CRC-32C");
   std::size_t count = 0;
   LANDER_TRY(header(count));
   LANDER_TRY(times(count));
@@ -374,15 +338,19 @@ Bytes encode(const Block& block) {
   put_times(out, block.times);
   put_qualities(out, block.qualities);
   put_values(out, block);
-  put_u32(out, base::crc32c(out));
+  put_sum(out);
   return out;
 }
 
 Result<Block> decode_block(ByteView bytes) {
-  if (bytes.size() < 2 || bytes[0] != 'L' || bytes[1] != 'C') return Decoder(bytes).block();
-  Block block;
-  LANDER_TRY(decode_chunk(bytes, block));
-  return block;
+  if (bytes.size() >= 2 && bytes[0] == 'L' && bytes[1] == 'C') {
+    Block block;
+    LANDER_TRY(decode_chunk(bytes, block));
+    return block;
+  }
+  // The sum first: what follows may then trust that it reads what was written.
+  if (const auto body = without_sum(bytes)) return Decoder(*body).block();
+  return WireReader(bytes).corrupt("block", "bytes that match their CRC-32C");
 }
 
 }  // namespace lander::sensing

@@ -20,7 +20,6 @@ using base::Status;
 
 constexpr std::uint8_t kMagic[2] = {'L', 'C'};
 constexpr std::uint8_t kVersion = 1;
-constexpr std::size_t kCrcBytes = 4;
 constexpr auto kLastKind = static_cast<std::uint8_t>(Kind::kInterval);
 
 void put_values(Bytes& out, const Block& block) {
@@ -146,17 +145,14 @@ Bytes encode_chunk(const Block& block) {
                  [](Quality quality) { return static_cast<std::int64_t>(quality); });
   put_column(out, codes);
   put_values(out, block);
-  put_u32(out, base::crc32c(out));
+  put_sum(out);
   return out;
 }
 
 Status decode_chunk(ByteView bytes, Block& block) {
-  if (bytes.size() < kCrcBytes) return WireReader(bytes).corrupt("chunk", "a chunk");
-  const ByteView body = bytes.first(bytes.size() - kCrcBytes);
-  if (get_u32(bytes.last(kCrcBytes)) != base::crc32c(body)) {
-    return WireReader(bytes).corrupt("chunk", "bytes that match their CRC-32C");
-  }
-  WireReader in(body);
+  const auto body = without_sum(bytes);
+  if (!body) return WireReader(bytes).corrupt("chunk", "bytes that match their CRC-32C");
+  WireReader in(*body);
   std::size_t count = 0;
   LANDER_TRY(get_header(in, block, count));
   shape(block, count);

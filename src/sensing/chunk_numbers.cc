@@ -8,8 +8,8 @@
 
 #include "base/check.h"
 #include "sensing/chunk_column.h"
-#include "sensing/chunk_decimal.h"
 #include "sensing/chunk_steps.h"
+#include "sensing/decimal.h"
 
 namespace lander::sensing {
 namespace {

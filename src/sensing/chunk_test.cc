@@ -8,7 +8,7 @@
 #include <limits>
 #include <random>
 
-#include "sensing/chunk_decimal.h"
+#include "sensing/decimal.h"
 #include "sensing/value.h"
 
 namespace lander::sensing {

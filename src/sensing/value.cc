@@ -4,6 +4,9 @@
 #include <bit>
 #include <cmath>
 
+#include "sensing/decimal.h"
+#include "sensing/wire.h"
+
 namespace lander::sensing {
 namespace {
 
@@ -14,62 +17,33 @@ using base::Result;
 using base::Status;
 
 enum SampleCoding : std::uint8_t { kRaw64 = 0, kFloat32 = 1, kDecimal = 2 };
-constexpr int kMaxDecimals = 9;
-constexpr double kPowers[kMaxDecimals + 1] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9};
-constexpr double kExact = 9007199254740992.0;  // 2^53: integers below have one double each
+constexpr unsigned kMostDecimals = 9;
 constexpr std::size_t kMaxMediaType = 127;
 
 // ---------------------------------------------------------------- writing
 
-void put_varint(std::string& out, std::uint64_t value) {
-  while (value >= 0x80) {
-    out.push_back(static_cast<char>(value | 0x80));
-    value >>= 7;
-  }
-  out.push_back(static_cast<char>(value));
-}
-
 std::size_t varint_bytes(std::uint64_t value) {
   return std::max<std::size_t>(1, (static_cast<std::size_t>(std::bit_width(value)) + 6) / 7);
-}
-
-void put_u64(std::string& out, std::uint64_t value) {
-  for (int i = 0; i < 8; ++i) out.push_back(static_cast<char>(value >> (8 * i)));
-}
-
-std::uint64_t zigzag(std::int64_t value) {
-  return static_cast<std::uint64_t>(value) << 1 ^ (value < 0 ? ~std::uint64_t{0} : 0);
-}
-std::int64_t unzigzag(std::uint64_t coded) {
-  return static_cast<std::int64_t>(coded >> 1 ^ (coded & 1 ? ~std::uint64_t{0} : 0));
 }
 
 bool same_bits(double a, double b) {
   return std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b);
 }
 
-// The sample times 10^decimals when that is an integer that gives back the very same bits.
-bool scaled(double sample, int decimals, std::int64_t& out) {
-  const double product = std::nearbyint(sample * kPowers[decimals]);
-  if (!(std::fabs(product) < kExact)) return false;
-  out = static_cast<std::int64_t>(product);
-  return same_bits(static_cast<double>(out) / kPowers[decimals], sample);
-}
-
 // The fewest decimals that hold every sample, or -1. What d decimals hold, d+1 holds too (below
 // 2^53), so each sample only ever raises it.
 int common_decimals(const std::vector<double>& samples) {
   std::int64_t ignored = 0;
-  int decimals = 0;
+  unsigned decimals = 0;
   for (const double sample : samples) {
-    while (!scaled(sample, decimals, ignored)) {
-      if (++decimals > kMaxDecimals) return -1;
+    while (!to_decimal<false>(sample, decimals, ignored)) {
+      if (++decimals > kMostDecimals) return -1;
     }
   }
   for (const double sample : samples) {
-    if (!scaled(sample, decimals, ignored)) return -1;
+    if (!to_decimal<false>(sample, decimals, ignored)) return -1;
   }
-  return decimals;
+  return static_cast<int>(decimals);
 }
 
 bool all_float32(const std::vector<double>& samples) {
@@ -78,13 +52,13 @@ bool all_float32(const std::vector<double>& samples) {
   });
 }
 
-std::vector<std::uint64_t> deltas(const std::vector<double>& samples, int decimals) {
+std::vector<std::uint64_t> deltas(const std::vector<double>& samples, unsigned decimals) {
   std::vector<std::uint64_t> out;
   out.reserve(samples.size());
   std::int64_t previous = 0, value = 0;
   for (const double sample : samples) {
-    LANDER_CHECK(scaled(sample, decimals, value));
-    out.push_back(zigzag(value - previous));
+    LANDER_CHECK(to_decimal<false>(sample, decimals, value));
+    out.push_back(zigzag(static_cast<std::uint64_t>(value - previous)));
     previous = value;
   }
   return out;
@@ -109,7 +83,7 @@ std::string waveform_bytes(const Waveform& waveform) {
   std::vector<std::uint64_t> steps;
   std::size_t steps_bytes = SIZE_MAX;
   if (decimals >= 0) {
-    steps = deltas(samples, decimals);
+    steps = deltas(samples, static_cast<unsigned>(decimals));
     steps_bytes = 1;
     for (const std::uint64_t step : steps) steps_bytes += varint_bytes(step);
   }
@@ -135,37 +109,20 @@ std::string waveform_bytes(const Waveform& waveform) {
 
 // ---------------------------------------------------------------- reading
 
-class Reader {
+class Reader : WireReader {
  public:
-  explicit Reader(ByteView bytes) : bytes_(bytes) {}
+  explicit Reader(ByteView bytes) : WireReader(bytes) {}
 
   Result<Value> waveform();
   Result<Value> object();
   Result<Value> interval();
 
  private:
-  Error corrupt(const char* expected) const {
-    return Error(Code::kCorrupt, "value at byte " + std::to_string(at_) + ": expected " + expected);
-  }
-  std::size_t left() const { return bytes_.size() - at_; }
-  bool byte(std::uint8_t& out) {
-    if (left() == 0) return false;
-    out = bytes_[at_++];
-    return true;
-  }
-  bool varint(std::uint64_t& out) {
-    out = 0;
-    for (int shift = 0; shift < 64 && left() > 0; shift += 7) {
-      const std::uint8_t part = bytes_[at_++];
-      if (shift == 63 && part > 1) return false;
-      out |= static_cast<std::uint64_t>(part & 0x7F) << shift;
-      if (part < 0x80) return part != 0 || shift == 0;  // one value has one form
-    }
-    return false;
-  }
+  Error corrupt(const char* expected) const { return WireReader::corrupt("value", expected); }
   template <class Bits>
   void planes(std::vector<double>& out, std::size_t count) {
-    const ByteView all = bytes_.subspan(at_, count * sizeof(Bits));
+    ByteView all;
+    LANDER_CHECK(take(count * sizeof(Bits), all));
     out.resize(count);
     for (std::size_t i = 0; i < count; ++i) {
       Bits bits = 0;
@@ -178,26 +135,22 @@ class Reader {
         out[i] = std::bit_cast<double>(bits);
       }
     }
-    at_ += all.size();
   }
   Status decimals(std::vector<double>& out, std::size_t count);
   Result<std::string> text(std::size_t most, const char* expected);
-
-  ByteView bytes_;
-  std::size_t at_ = 0;
 };
 
 Status Reader::decimals(std::vector<double>& out, std::size_t count) {
   std::uint8_t decimals = 0;
-  if (!byte(decimals) || decimals > kMaxDecimals) return corrupt("at most 9 decimals");
+  if (!byte(decimals) || decimals > kMostDecimals) return corrupt("at most 9 decimals");
   if (count > left()) return corrupt("a byte or more for each sample");
   out.reserve(count);
   std::int64_t value = 0;
   for (std::size_t i = 0; i < count; ++i) {
     std::uint64_t coded = 0;
-    if (!varint(coded)) return corrupt("a scaled sample");
-    const std::int64_t step = unzigzag(coded);
-    constexpr auto kMost = static_cast<std::int64_t>(kExact) - 1;
+    if (!zigzagged(coded)) return corrupt("a scaled sample");
+    const auto step = static_cast<std::int64_t>(coded);
+    constexpr std::int64_t kMost = kExact - 1;
     if (step > 2 * kMost || step < -2 * kMost) return corrupt("a step within 2^54");
     value += step;
     if (value > kMost || value < -kMost) return corrupt("a scaled sample within 2^53");
@@ -210,9 +163,8 @@ Result<Value> Reader::waveform() {
   auto out = std::make_shared<Waveform>();
   std::uint8_t coding = 0;
   if (!byte(coding) || coding > kDecimal) return corrupt("a coding of samples, 0 to 2");
-  if (left() < 8) return corrupt("a rate of 8 bytes");
   std::uint64_t rate = 0, count = 0;
-  for (int i = 0; i < 8; ++i) rate |= static_cast<std::uint64_t>(bytes_[at_++]) << (8 * i);
+  if (!word(rate)) return corrupt("a rate of 8 bytes");
   out->rate_hz = std::bit_cast<double>(rate);
   if (!std::isfinite(out->rate_hz) || out->rate_hz <= 0) return corrupt("a finite rate over 0");
   if (!varint(count) || count == 0 || count > kMaxWaveformSamples) {
@@ -232,16 +184,15 @@ Result<Value> Reader::waveform() {
 }
 
 Result<std::string> Reader::text(std::size_t most, const char* expected) {
-  const ByteView rest = bytes_.subspan(at_);
-  if (rest.size() > most || !base::is_utf8(rest)) return corrupt(expected);
-  return std::string(base::as_text(rest));
+  if (left() > most || !base::is_utf8(rest())) return corrupt(expected);
+  return std::string(base::as_text(rest()));
 }
 
 Result<Value> Reader::object() {
   auto out = std::make_shared<Object>();
-  if (left() < out->sha256.size()) return corrupt("a digest of 32 bytes");
-  std::copy_n(bytes_.begin(), out->sha256.size(), out->sha256.begin());
-  at_ += out->sha256.size();
+  ByteView digest;
+  if (!take(out->sha256.size(), digest)) return corrupt("a digest of 32 bytes");
+  std::copy(digest.begin(), digest.end(), out->sha256.begin());
   if (!varint(out->bytes)) return corrupt("the number of bytes");
   LANDER_ASSIGN(out->media_type, text(kMaxMediaType, "a media type of at most 127 bytes of UTF-8"));
   return Value(std::shared_ptr<const Object>(std::move(out)));

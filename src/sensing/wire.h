@@ -1,8 +1,9 @@
-// How blocks and chunks write integers: varints, zigzags and little-endian words. Private to the
-// module.
+// How blocks, chunks, values and the store's frames write integers: varints, zigzags and
+// little-endian words, into Bytes or a string.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/bytes.h"
@@ -19,18 +20,25 @@ inline std::uint64_t unzigzag(std::uint64_t coded) {
   return coded >> 1 ^ (coded & 1 ? ~std::uint64_t{0} : 0);
 }
 
-inline void put_varint(base::Bytes& out, std::uint64_t value) {
+template <class Out>
+void put_varint(Out& out, std::uint64_t value) {
   while (value >= 0x80) {
-    out.push_back(static_cast<std::uint8_t>(value | 0x80));
+    out.push_back(static_cast<typename Out::value_type>(value | 0x80));
     value >>= 7;
   }
-  out.push_back(static_cast<std::uint8_t>(value));
+  out.push_back(static_cast<typename Out::value_type>(value));
 }
-inline void put_u32(base::Bytes& out, std::uint32_t value) {
-  for (int i = 0; i < 4; ++i) out.push_back(static_cast<std::uint8_t>(value >> (8 * i)));
+template <class Out>
+void put_u32(Out& out, std::uint32_t value) {
+  for (int i = 0; i < 4; ++i) {
+    out.push_back(static_cast<typename Out::value_type>(value >> (8 * i)));
+  }
 }
-inline void put_u64(base::Bytes& out, std::uint64_t value) {
-  for (int i = 0; i < 8; ++i) out.push_back(static_cast<std::uint8_t>(value >> (8 * i)));
+template <class Out>
+void put_u64(Out& out, std::uint64_t value) {
+  for (int i = 0; i < 8; ++i) {
+    out.push_back(static_cast<typename Out::value_type>(value >> (8 * i)));
+  }
 }
 inline std::uint32_t get_u32(base::ByteView bytes) {
   std::uint32_t value = 0;
@@ -38,11 +46,22 @@ inline std::uint32_t get_u32(base::ByteView bytes) {
   return value;
 }
 
+// What is kept or sent ends in the CRC-32C of all before.
+inline constexpr std::size_t kSumBytes = 4;
+inline void put_sum(base::Bytes& out) { put_u32(out, base::crc32c(out)); }
+// All before the sum; nothing when they do not match.
+inline std::optional<base::ByteView> without_sum(base::ByteView bytes) {
+  if (bytes.size() < kSumBytes) return std::nullopt;
+  const base::ByteView body = bytes.first(bytes.size() - kSumBytes);
+  if (get_u32(bytes.last(kSumBytes)) != base::crc32c(body)) return std::nullopt;
+  return body;
+}
+
 // Reads what was put, front to back. Borrows the bytes. False: nothing (more) of that form stands
 // here.
 class WireReader {
  public:
-  explicit WireReader(base::ByteView bytes) : bytes_(bytes) {}
+  explicit WireReader(base::ByteView bytes, std::size_t at = 0) : bytes_(bytes), at_(at) {}
 
   std::size_t at() const { return at_; }
   std::size_t left() const { return bytes_.size() - at_; }
@@ -57,6 +76,12 @@ class WireReader {
     if (left() < 8) return false;
     out = 0;
     for (int i = 0; i < 8; ++i) out |= static_cast<std::uint64_t>(bytes_[at_++]) << (8 * i);
+    return true;
+  }
+  bool take(std::uint64_t size, base::ByteView& out) {
+    if (size > left()) return false;
+    out = bytes_.subspan(at_, size);
+    at_ += size;
     return true;
   }
   bool varint(std::uint64_t& out) {

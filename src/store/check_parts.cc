@@ -306,17 +306,9 @@ Status Checker::raw_items() {
     LANDER_ASSIGN(const bool row, rows->step());
     if (!row) return {};
     const auto verify = [&]() -> Status {
-      LANDER_ASSIGN(const base::ByteView body, without_sum(rows->bytes(2)));
-      base::CborReader in(body);
-      LANDER_ASSIGN(const std::uint64_t parts, in.array());
-      for (std::uint64_t i = 0; i < parts; ++i) {
-        LANDER_TRY(in.array_of(3, "a chunk that waits"));
-        LANDER_ASSIGN([[maybe_unused]] const std::uint64_t series, in.unsigned_integer());
-        LANDER_ASSIGN([[maybe_unused]] const std::uint64_t segment, in.unsigned_integer());
-        LANDER_ASSIGN(const base::ByteView chunk, in.bytes());
-        LANDER_TRY(sensing::decode_chunk(chunk, block));
-      }
-      return in.end();
+      LANDER_ASSIGN(const std::vector<RawPart> parts, decode_raw(rows->bytes(2)));
+      for (const RawPart& part : parts) LANDER_TRY(sensing::decode_chunk(part.chunk, block));
+      return {};
     };
     if (const Status good = verify(); !good.ok()) {
       find({"item " + std::to_string(rows->integer(0)) + "/" + std::to_string(rows->integer(1)),

@@ -1,13 +1,13 @@
 #include "store/frame.h"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cmath>
-#include <cstring>
 #include <limits>
 
+#include "sensing/decimal.h"
 #include "sensing/value.h"
+#include "sensing/wire.h"
 
 namespace lander::store {
 namespace {
@@ -20,67 +20,40 @@ using base::Result;
 using base::Status;
 using sensing::Kind;
 using sensing::Observation;
+using sensing::put_u32;
+using sensing::put_u64;
+using sensing::put_varint;
+using sensing::unzigzag;
+using sensing::WireReader;
+using sensing::zigzag;
 
 constexpr std::uint8_t kMagic[2] = {'L', 'F'};
 constexpr std::uint8_t kVersion = 1;
-constexpr std::size_t kCrcBytes = 4;
 // A series' flags.
 constexpr std::uint8_t kCoding = 0x03, kQualities = 0x04, kSequences = 0x08;
 enum Coding : std::uint8_t { kRaw = 0, kDecimal = 1, kFloat = 2 };
-constexpr int kMaxDecimals = 6;
-constexpr double kPowers[kMaxDecimals + 1] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6};
-constexpr double kExact = 9007199254740992.0;  // 2^53
+constexpr unsigned kMostDecimals = 6;
 
 using Observations = std::span<const Observation* const>;
-
-std::uint64_t zigzag(std::uint64_t difference) {
-  return difference << 1 ^ (difference >> 63 ? ~std::uint64_t{0} : 0);
-}
-std::uint64_t unzigzag(std::uint64_t coded) {
-  return coded >> 1 ^ (coded & 1 ? ~std::uint64_t{0} : 0);
-}
-void put_varint(Bytes& out, std::uint64_t value) {
-  std::array<std::uint8_t, 10> bytes;
-  std::size_t size = 0;
-  while (value >= 0x80) {
-    bytes[size++] = static_cast<std::uint8_t>(value | 0x80);
-    value >>= 7;
-  }
-  bytes[size++] = static_cast<std::uint8_t>(value);
-  out.insert(out.end(), bytes.begin(), bytes.begin() + size);
-}
-void put_fixed(Bytes& out, std::uint64_t value, int bytes) {
-  for (int i = 0; i < bytes; ++i) out.push_back(static_cast<std::uint8_t>(value >> (8 * i)));
-}
-
-// The value times 10^decimals when that is a whole number that gives back the very same bits.
-bool scaled(double value, int decimals, std::int64_t& out) {
-  const double product = value * kPowers[decimals];
-  if (!(std::fabs(product) < kExact)) return false;
-  // The nearest, by a truncation that needs no call; whether it is right, the bits tell.
-  out = static_cast<std::int64_t>(product + std::copysign(0.5, product));
-  const double back = static_cast<double>(out) / kPowers[decimals];
-  return std::bit_cast<std::uint64_t>(back) == std::bit_cast<std::uint64_t>(value);
-}
 
 double number(const Observation* observation) { return std::get<double>(observation->value); }
 
 // Decimals that hold every number, or -1: the first number's are tried first, then more.
 int common_decimals(Observations observations) {
-  int decimals = 0;
+  unsigned decimals = 0;
   std::int64_t ignored = 0;
   std::size_t raised = 0;  // where they became more last
   for (std::size_t i = 0; i < observations.size(); ++i) {
-    while (!scaled(number(observations[i]), decimals, ignored)) {
-      if (++decimals > kMaxDecimals) return -1;
+    while (!sensing::to_decimal<false>(number(observations[i]), decimals, ignored)) {
+      if (++decimals > kMostDecimals) return -1;
       raised = i;
     }
   }
   // More decimals may have ceased to hold an earlier, large one.
   for (std::size_t i = 0; i < raised; ++i) {
-    if (!scaled(number(observations[i]), decimals, ignored)) return -1;
+    if (!sensing::to_decimal<false>(number(observations[i]), decimals, ignored)) return -1;
   }
-  return decimals;
+  return static_cast<int>(decimals);
 }
 
 bool is_float(double value) {
@@ -95,7 +68,8 @@ Coding put_numbers(Bytes& out, Observations observations) {
     std::uint64_t previous = 0;
     for (const Observation* observation : observations) {
       std::int64_t value = 0;
-      LANDER_CHECK(scaled(number(observation), decimals, value));
+      LANDER_CHECK(
+          sensing::to_decimal<false>(number(observation), static_cast<unsigned>(decimals), value));
       put_varint(out, zigzag(static_cast<std::uint64_t>(value) - previous));
       previous = static_cast<std::uint64_t>(value);
     }
@@ -106,9 +80,9 @@ Coding put_numbers(Bytes& out, Observations observations) {
   for (const Observation* observation : observations) {
     const double value = number(observation);
     if (floats) {
-      put_fixed(out, std::bit_cast<std::uint32_t>(static_cast<float>(value)), 4);
+      put_u32(out, std::bit_cast<std::uint32_t>(static_cast<float>(value)));
     } else {
-      put_fixed(out, std::bit_cast<std::uint64_t>(value), 8);
+      put_u64(out, std::bit_cast<std::uint64_t>(value));
     }
   }
   return floats ? kFloat : kRaw;
@@ -168,52 +142,12 @@ void put_runs(Bytes& out, Observations observations, Get get) {
   }
 }
 
-class Cursor {
- public:
-  Cursor(ByteView bytes, std::size_t at = 0) : bytes_(bytes), at_(at) {}
-  std::size_t at() const { return at_; }
-  std::size_t left() const { return bytes_.size() - at_; }
-  bool byte(std::uint8_t& out) {
-    if (left() == 0) return false;
-    out = bytes_[at_++];
-    return true;
-  }
-  bool varint(std::uint64_t& out) {
-    out = 0;
-    for (int shift = 0; shift < 64 && left() > 0; shift += 7) {
-      const std::uint8_t part = bytes_[at_++];
-      if (shift == 63 && part > 1) return false;
-      out |= static_cast<std::uint64_t>(part & 0x7F) << shift;
-      if (part < 0x80) return true;
-    }
-    return false;
-  }
-  bool fixed(std::uint64_t& out, std::size_t bytes) {
-    if (left() < bytes) return false;
-    out = 0;
-    for (std::size_t i = 0; i < bytes; ++i) {
-      out |= static_cast<std::uint64_t>(bytes_[at_ + i]) << (8 * i);
-    }
-    at_ += bytes;
-    return true;
-  }
-  bool take(std::uint64_t size, ByteView& out) {
-    if (size > left()) return false;
-    out = bytes_.subspan(at_, size);
-    at_ += size;
-    return true;
-  }
-
- private:
-  ByteView bytes_;
-  std::size_t at_;
-};
-
 Error corrupt(std::size_t at, const char* expected) {
   return {Code::kCorrupt, "frame at byte " + std::to_string(at) + ": expected " + expected};
 }
 
-bool take_times(Cursor& in, std::size_t count, base::TimeUs base, std::vector<base::TimeUs>& out) {
+bool take_times(WireReader& in, std::size_t count, base::TimeUs base,
+                std::vector<base::TimeUs>& out) {
   auto time = static_cast<std::uint64_t>(base);
   std::uint64_t step = 0;
   for (std::size_t i = 0; i < count; ++i) {
@@ -230,7 +164,7 @@ bool take_times(Cursor& in, std::size_t count, base::TimeUs base, std::vector<ba
 }
 
 template <class Out, class Convert>
-bool take_runs(Cursor& in, std::size_t count, std::uint64_t most, Out& out, Convert convert) {
+bool take_runs(WireReader& in, std::size_t count, std::uint64_t most, Out& out, Convert convert) {
   while (count > 0) {
     std::uint64_t run = 0, value = 0;
     if (!in.varint(run) || run == 0 || run > count || !in.varint(value) || value > most) {
@@ -242,15 +176,17 @@ bool take_runs(Cursor& in, std::size_t count, std::uint64_t most, Out& out, Conv
   return true;
 }
 
-bool take_numbers(Cursor& in, std::size_t count, std::uint8_t coding, std::vector<double>& out) {
+bool take_numbers(WireReader& in, std::size_t count, std::uint8_t coding,
+                  std::vector<double>& out) {
   if (coding == kDecimal) {
     std::uint8_t decimals = 0;
-    if (!in.byte(decimals) || decimals > kMaxDecimals) return false;
+    if (!in.byte(decimals) || decimals > kMostDecimals) return false;
     std::uint64_t value = 0, coded = 0;
     for (std::size_t i = 0; i < count; ++i) {
       if (!in.varint(coded)) return false;
       value += unzigzag(coded);
-      out.push_back(static_cast<double>(static_cast<std::int64_t>(value)) / kPowers[decimals]);
+      out.push_back(static_cast<double>(static_cast<std::int64_t>(value)) /
+                    sensing::kPowers[decimals]);
     }
     return true;
   }
@@ -258,16 +194,20 @@ bool take_numbers(Cursor& in, std::size_t count, std::uint8_t coding, std::vecto
   const std::size_t width = coding == kFloat ? 4 : 8;
   if (in.left() / width < count) return false;
   for (std::size_t i = 0; i < count; ++i) {
+    ByteView narrow;
     std::uint64_t bits = 0;
-    if (!in.fixed(bits, width)) return false;
-    out.push_back(coding == kFloat
-                      ? static_cast<double>(std::bit_cast<float>(static_cast<std::uint32_t>(bits)))
-                      : std::bit_cast<double>(bits));
+    if (coding == kFloat) {
+      if (!in.take(width, narrow)) return false;
+      out.push_back(static_cast<double>(std::bit_cast<float>(sensing::get_u32(narrow))));
+    } else {
+      if (!in.word(bits)) return false;
+      out.push_back(std::bit_cast<double>(bits));
+    }
   }
   return true;
 }
 
-bool take_integers(Cursor& in, std::size_t count, std::vector<std::int64_t>& out) {
+bool take_integers(WireReader& in, std::size_t count, std::vector<std::int64_t>& out) {
   std::uint64_t value = 0, coded = 0;
   for (std::size_t i = 0; i < count; ++i) {
     if (!in.varint(coded)) return false;
@@ -277,7 +217,7 @@ bool take_integers(Cursor& in, std::size_t count, std::vector<std::int64_t>& out
   return true;
 }
 
-bool take_booleans(Cursor& in, std::size_t count, std::vector<bool>& out) {
+bool take_booleans(WireReader& in, std::size_t count, std::vector<bool>& out) {
   for (std::size_t i = 0; i < count; i += 8) {
     std::uint8_t bits = 0;
     if (!in.byte(bits)) return false;
@@ -286,7 +226,8 @@ bool take_booleans(Cursor& in, std::size_t count, std::vector<bool>& out) {
   return true;
 }
 
-bool take_strings(Cursor& in, std::size_t count, std::size_t most, std::vector<std::string>& out) {
+bool take_strings(WireReader& in, std::size_t count, std::size_t most,
+                  std::vector<std::string>& out) {
   for (std::size_t i = 0; i < count; ++i) {
     std::uint64_t size = 0;
     ByteView bytes;
@@ -296,7 +237,7 @@ bool take_strings(Cursor& in, std::size_t count, std::size_t most, std::vector<s
   return true;
 }
 
-bool take_values(Cursor& in, std::size_t count, Kind kind, std::uint8_t coding,
+bool take_values(WireReader& in, std::size_t count, Kind kind, std::uint8_t coding,
                  sensing::Block& out) {
   switch (kind) {
     case Kind::kNumber:
@@ -350,7 +291,7 @@ Bytes FrameWriter::finish() {
   put_varint(out, zigzag(static_cast<std::uint64_t>(base_)));
   put_varint(out, count_);
   out.insert(out.end(), entries_.begin(), entries_.end());
-  put_fixed(out, base::crc32c(out), kCrcBytes);
+  sensing::put_sum(out);
   return out;
 }
 
@@ -369,14 +310,9 @@ void Samples::cut(std::size_t count) {
 
 Result<FrameReader> FrameReader::open(ByteView frame) {
   // The sum first: what follows may then trust that it reads what was written.
-  if (frame.size() < kCrcBytes) return corrupt(0, "a frame");
-  const ByteView body = frame.first(frame.size() - kCrcBytes);
-  std::uint64_t stated = 0;
-  Cursor tail(frame, body.size());
-  if (!tail.fixed(stated, kCrcBytes) || stated != base::crc32c(body)) {
-    return corrupt(body.size(), "bytes that match their CRC-32C");
-  }
-  Cursor in(body);
+  const auto body = sensing::without_sum(frame);
+  if (!body) return corrupt(frame.size(), "bytes that match their CRC-32C");
+  WireReader in(*body);
   std::uint8_t magic[2] = {}, version = 0;
   if (!in.byte(magic[0]) || !in.byte(magic[1]) || magic[0] != kMagic[0] || magic[1] != kMagic[1]) {
     return corrupt(0, "the letters LF");
@@ -385,7 +321,7 @@ Result<FrameReader> FrameReader::open(ByteView frame) {
     return Error(Code::kUnsupported,
                  "frame of version " + std::to_string(version) + ", this program reads version 1");
   }
-  FrameReader out(body);
+  FrameReader out(*body);
   std::uint64_t base = 0;
   if (!in.varint(base) || !in.varint(out.left_)) return corrupt(in.at(), "a time and a count");
   out.base_ = static_cast<base::TimeUs>(unzigzag(base));
@@ -398,7 +334,7 @@ Result<bool> FrameReader::next() {
     if (at_ != bytes_.size()) return corrupt(at_, "the end of the frame");
     return false;
   }
-  Cursor in(bytes_, at_);
+  WireReader in(bytes_, at_);
   std::uint64_t step = 0, count = 0, size = 0;
   if (!in.varint(step) || step == 0 || step > UINT32_MAX - series_) {
     return corrupt(at_, "a later series");
@@ -430,7 +366,7 @@ Status FrameReader::append_to(Kind kind, Samples& out) const {
 }
 
 Status FrameReader::append(Kind kind, Samples& out) const {
-  Cursor in(body_);
+  WireReader in(body_);
   std::uint8_t flags = 0;
   sensing::Block& block = out.block;
   block.kind = kind;

@@ -91,11 +91,10 @@ Result<std::vector<OldCommit>> commits(Connection& connection) {
   }
 }
 
-// The body of a raw item (outbox.cc) of the blocks that the item referred to.
+// The body of a raw item of the blocks that the item referred to.
 Result<base::Bytes> raw_body(Connection& connection, const sensing::ClockBook& book,
                              std::int64_t first, std::int64_t last) {
-  base::CborWriter parts;
-  std::uint64_t count = 0;
+  std::vector<RawPart> parts;
   LANDER_ASSIGN(Query rows,
                 connection.query("SELECT b.series,b.data,c.monotonic,o.name FROM block b"
                                  " JOIN commits c ON c.id=b.commit_id JOIN boot o ON o.id=c.boot"
@@ -115,14 +114,11 @@ Result<base::Bytes> raw_body(Connection& connection, const sensing::ClockBook& b
       append(into, *block, at);
     }
     for (const auto& [segment, samples] : by_segment) {
-      parts.array(3).integer(rows->integer(0)).unsigned_integer(segment);
-      parts.bytes(sensing::encode_chunk(samples));
-      ++count;
+      parts.push_back(
+          {static_cast<SeriesKey>(rows->integer(0)), segment, sensing::encode_chunk(samples)});
     }
   }
-  base::CborWriter out;
-  out.array(count).raw(parts.out());
-  return with_sum(out.take());
+  return encode_raw(parts);
 }
 
 Result<sensing::ClockBook> read_book(Connection& connection) {

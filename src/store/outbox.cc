@@ -1,7 +1,6 @@
 // Items that wait to leave: numbered by lane without gaps, never twice.
 #include <algorithm>
 
-#include "base/cbor.h"
 #include "os/log.h"
 #include "sensing/chunk.h"
 #include "store/compact.h"
@@ -80,28 +79,10 @@ bool SqliteStore::may_leave(SeriesKey key) const {
   const std::lock_guard lock(state_);
   const Series* series = find(key);
   if (series == nullptr) return false;
-  // Of all its revisions the newest one's policy counts.
-  const auto keys = by_id_.find(series->datastream.id);
-  return find(keys->second.back())->datastream.policy.uplink == sensing::Uplink::kRaw;
+  return newest_of(*series).policy.uplink == sensing::Uplink::kRaw;
 }
 
-base::Bytes with_sum(base::Bytes body) {
-  const std::uint32_t sum = base::crc32c(body);
-  for (int i = 0; i < 4; ++i) body.push_back(static_cast<std::uint8_t>(sum >> (8 * i)));
-  return body;
-}
-
-Result<base::ByteView> without_sum(base::ByteView body) {
-  if (body.size() >= 4) {
-    const base::ByteView all = body.first(body.size() - 4);
-    const base::Bytes summed = with_sum({all.begin(), all.end()});
-    if (std::equal(summed.begin(), summed.end(), body.begin(), body.end())) return all;
-  }
-  return base::Error(base::Code::kCorrupt, "expected bytes that match their CRC-32C");
-}
-
-// Raw items are kept as [[series, segment, chunk]...] and its sum: what the clock's offset is, is
-// told as it is known when they leave.
+// What the clock's offset is, is told as it is known when they leave.
 Status SqliteStore::write_raw_items(const std::vector<RawPart>& parts, std::int64_t through) {
   const std::lock_guard writing(writer_->mutex());
   const base::TimeUs created = utc_now().time;
@@ -112,15 +93,10 @@ Status SqliteStore::write_raw_items(const std::vector<RawPart>& parts, std::int6
       bytes += parts[end].chunk.size() + kPartOverhead;
       if (bytes > kRawItemBytes && end > from) break;
     }
-    base::CborWriter body;
-    body.array(end - from);
-    for (; from < end; ++from) {
-      body.array(3).unsigned_integer(parts[from].series).unsigned_integer(parts[from].segment);
-      body.bytes(parts[from].chunk);
-    }
     LANDER_ASSIGN(const std::uint64_t number, number_item(*options_.raw_lane));
-    LANDER_TRY(
-        write_item(*options_.raw_lane, number, "blocks", created, true, with_sum(body.take())));
+    LANDER_TRY(write_item(*options_.raw_lane, number, "blocks", created, true,
+                          encode_raw(std::span(parts).subspan(from, end - from))));
+    from = end;
   }
   LANDER_TRY(set_meta(*writer_, "offered_through", through));
   LANDER_TRY(transaction.commit());
@@ -218,17 +194,11 @@ Result<std::size_t> SqliteStore::gather_raw(const TailFrame& frame,
 Result<base::Bytes> SqliteStore::placed_body(base::ByteView raw) const {
   const Book book = this->book();
   std::vector<SeriesBlock> out;
-  LANDER_ASSIGN(const base::ByteView body, without_sum(raw));
-  base::CborReader in(body);
-  LANDER_ASSIGN(const std::uint64_t parts, in.array());
-  for (std::uint64_t i = 0; i < parts; ++i) {
-    LANDER_TRY(in.array_of(3, "a part of a raw item"));
-    LANDER_ASSIGN(const std::uint64_t key, in.unsigned_integer());
-    LANDER_ASSIGN(const std::uint64_t segment, in.unsigned_integer());
-    LANDER_ASSIGN(const base::ByteView chunk, in.bytes());
-    if (!may_leave(static_cast<SeriesKey>(key))) continue;
-    const auto datastream = this->datastream(static_cast<SeriesKey>(key));
-    const auto placed = place_chunk(*book, static_cast<Segment>(segment), chunk, *datastream, out);
+  LANDER_ASSIGN(const std::vector<RawPart> parts, decode_raw(raw));
+  for (const RawPart& part : parts) {
+    if (!may_leave(part.series)) continue;
+    const auto datastream = this->datastream(part.series);
+    const auto placed = place_chunk(*book, part.segment, part.chunk, *datastream, out);
     if (!placed.ok()) {
       os::log_error("store", "raw observations cannot leave",
                     {{"datastream", datastream->id}, {"error", placed.error().message()}});
@@ -305,8 +275,8 @@ Result<std::vector<Store::LaneState>> SqliteStore::lanes() const {
   if (!options_.raw_lane) return out;
   const std::lock_guard lock(state_);
   if (tail_.frames().empty() || tail_.frames().back().id <= offered_through_) return out;
-  const bool any = std::any_of(by_id_.begin(), by_id_.end(), [&](const auto& entry) {
-    return find(entry.second.back())->datastream.policy.uplink == sensing::Uplink::kRaw;
+  const bool any = std::any_of(series_.begin(), series_.end(), [&](const auto& series) {
+    return newest_of(*series).policy.uplink == sensing::Uplink::kRaw;
   });
   if (!any) return out;
   auto at = std::lower_bound(out.begin(), out.end(), *options_.raw_lane,

@@ -26,7 +26,6 @@ class SqliteStore::Reading {
   const std::vector<Extent>& extents() const { return extents_; }
   // Of the tail, that may have times in the range and are not in this series' chunks yet.
   const std::vector<TailFrame>& frames() const { return frames_; }
-  const Progress& progress() const { return progress_; }
 
  private:
   friend class SqliteStore;

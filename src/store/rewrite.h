@@ -34,10 +34,6 @@ struct Rewrite {
 // Chunks of ascending samples of one series and segment.
 std::vector<Rewrite::Chunk> cut(const Samples& samples);
 
-// A raw item's body as it is kept: it ends in the CRC-32C of all before.
-base::Bytes with_sum(base::Bytes body);
-base::Result<base::ByteView> without_sum(base::ByteView body);  // kCorrupt
-
 void append(Samples& to, const Samples& from, std::size_t at);
 bool ascends(const Samples& samples);
 void sort_by_time(Samples& samples);

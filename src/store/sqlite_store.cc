@@ -238,8 +238,7 @@ void SqliteStore::count_frame(TailFrame& frame, const Stamp& stamp, base::ByteVi
   if (auto counted = count(); !counted.ok()) {
     // It adds to no series: nobody knows to which. A read of these times meets it all the same,
     // because the tail knows its span.
-    found_damage(place_of_frame(frame.id), 0, to_utc(*book_, frame.segment, frame.first).time,
-                 to_utc(*book_, frame.segment, frame.last).time, frame.count, counted.error());
+    found_frame_damage(frame, *book_, counted.error());
   }
 }
 
@@ -251,6 +250,10 @@ sensing::Kind SqliteStore::kind_of(SeriesKey key) const {
   const std::lock_guard lock(state_);
   const Series* series = find(key);
   return series == nullptr ? sensing::Kind::kNumber : series->datastream.kind;
+}
+
+const sensing::Datastream& SqliteStore::newest_of(const Series& series) const {
+  return find(by_id_.find(series.datastream.id)->second.back())->datastream;
 }
 
 SqliteStore::Book SqliteStore::book() const {

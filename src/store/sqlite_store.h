@@ -15,6 +15,7 @@
 
 #include "store/dedup.h"
 #include "store/frame.h"
+#include "store/raw_item.h"
 #include "store/rewrite.h"
 #include "store/store.h"
 #include "store/tail.h"
@@ -110,7 +111,6 @@ class SqliteStore final : public Store {
       2;  // so that an alarm's evidence need not wait for a plot
 
   class Reading;  // reading.h
-  class Frames;   // reading.h
   // The bunch of frames that is compacted.
   struct Bunch {
     std::vector<TailFrame> frames;
@@ -136,6 +136,8 @@ class SqliteStore final : public Store {
 
   Series* find(SeriesKey key) const;  // null when there is none
   sensing::Kind kind_of(SeriesKey key) const;
+  // The newest revision of its datastream, whose policy counts for all. state_ is held.
+  const sensing::Datastream& newest_of(const Series& series) const;
   Book book() const;
   base::Status write_series(const Series& series);
   // Writes those that are not in the table as they are; to be kept when the transaction has
@@ -175,12 +177,6 @@ class SqliteStore final : public Store {
   // Adds what a frame has of these series; how many observations.
   base::Result<std::size_t> gather_raw(const TailFrame& frame, const std::vector<SeriesKey>& keys,
                                        std::map<SeriesKey, BySegment>& out);
-  // What one item of raw observations is made of.
-  struct RawPart {
-    SeriesKey series = 0;
-    Segment segment = kNoSegment;
-    base::Bytes chunk;
-  };
   base::Status write_raw_items(const std::vector<RawPart>& parts, std::int64_t through);
 
   // upkeep.cc: what was refused, and why, becomes an incident once it is over.

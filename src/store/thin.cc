@@ -363,8 +363,7 @@ Result<bool> SqliteStore::thin() {
   {
     const std::lock_guard lock(state_);
     for (const auto& series : series_) {
-      // Of all its revisions the newest one's policy counts.
-      const auto& newest = find(by_id_.find(series->datastream.id)->second.back())->datastream;
+      const sensing::Datastream& newest = newest_of(*series);
       policies.emplace_back(series->key, newest.policy.thinning.empty()
                                              ? sensing::default_thinning(newest.kind)
                                              : newest.policy.thinning);

@@ -1,5 +1,5 @@
 // Decimal numbers as integers: n / 10^decimals, and these with fewer steps where they are large, as
-// what was printed with so many significant digits is. Private to the module; thread-safe.
+// what was printed with so many significant digits is. Thread-safe.
 #pragma once
 
 #include <array>
@@ -36,7 +36,10 @@ template <bool narrow>
 bool to_decimal(double number, unsigned decimals, std::int64_t& n) {
   const double product = number * kPowers[decimals];
   if (!(std::fabs(product) < static_cast<double>(kExact) - 1)) return false;
-  n = static_cast<std::int64_t>(product + (product < 0 ? -0.5 : 0.5));
+  // The nearest, by a truncation that needs no call; whether it is right, the bits tell.
+  n = static_cast<std::int64_t>(product);
+  const double rest = product - static_cast<double>(n);
+  n += rest >= 0.5 ? 1 : rest <= -0.5 ? -1 : 0;
   return std::bit_cast<std::uint64_t>(from_decimal<narrow>(n, decimals)) ==
          std::bit_cast<std::uint64_t>(number);
 }

@@ -1,4 +1,4 @@
-#include "sensing/chunk_decimal.h"
+#include "sensing/decimal.h"
 
 #include <algorithm>
 
