@@ -8,6 +8,8 @@
 #include <limits>
 #include <random>
 
+#include "sensing/testing.h"
+
 namespace lander::sensing {
 namespace {
 
@@ -27,26 +29,8 @@ void expect_same(const Block& a, const Block& b) {
 }
 
 double awkward_number(std::mt19937_64& random) {
-  switch (random() % 10) {
-    case 0:
-      return std::bit_cast<double>(0x7FF0000000000001ull | random() >> 12);  // NaN payloads
-    case 1:
-      return std::bit_cast<double>(0xFFF8000000000000ull | random() >> 13);
-    case 2:
-      return -0.0;
-    case 3:
-      return std::numeric_limits<double>::infinity();
-    case 4:
-      return -std::numeric_limits<double>::infinity();
-    case 5:
-      return std::bit_cast<double>(random() >> 12);  // denormals
-    case 6:
-      return std::numeric_limits<double>::max();
-    case 7:
-      return std::bit_cast<double>(random());
-    default:
-      return static_cast<double>(static_cast<std::int64_t>(random() % 20001) - 10000) / 100;
-  }
+  if (random() % 10 < 8) return odd_number(random);
+  return static_cast<double>(static_cast<std::int64_t>(random() % 20001) - 10000) / 100;
 }
 
 std::int64_t awkward_integer(std::mt19937_64& random) {

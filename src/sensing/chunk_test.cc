@@ -9,6 +9,7 @@
 #include <random>
 
 #include "sensing/decimal.h"
+#include "sensing/testing.h"
 #include "sensing/value.h"
 
 namespace lander::sensing {
@@ -41,29 +42,6 @@ void expect_back(const Block& block) {
 
 double below(Random& random, double most) {
   return static_cast<double>(random() >> 11) / 9007199254740992.0 * most;
-}
-
-double odd_number(Random& random) {
-  switch (random() % 9) {
-    case 0:
-      return std::bit_cast<double>(0x7FF0000000000001ull | random() >> 12);  // NaNs with payloads
-    case 1:
-      return std::bit_cast<double>(0xFFF8000000000000ull | random() >> 13);
-    case 2:
-      return -0.0;
-    case 3:
-      return std::numeric_limits<double>::infinity();
-    case 4:
-      return -std::numeric_limits<double>::infinity();
-    case 5:
-      return std::bit_cast<double>(random() >> 12);  // denormals
-    case 6:
-      return -1.18e42;
-    case 7:
-      return std::numeric_limits<double>::max();
-    default:
-      return std::bit_cast<double>(random());
-  }
 }
 
 constexpr int kShapes = 14;

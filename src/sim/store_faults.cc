@@ -5,6 +5,7 @@
 
 #include <csignal>
 
+#include "sim/fork.h"
 #include "sim/store_crash.h"
 #include "sim/store_work.h"
 
@@ -62,7 +63,7 @@ class Forks {
   }
 
  private:
-  bool done() const { return child_ < 0 || out_.violation || out_.points >= trial_.points; }
+  bool done() const { return out_.violation || out_.points >= trial_.points; }
 
   void live() {
     point_ = 0;
@@ -97,29 +98,13 @@ class Forks {
   }
 
   bool begin_child() {
-    int ends[2];
-    LANDER_CHECK(::pipe(ends) == 0);
-    child_ = ::fork();
-    if (child_ == 0) {
-      ::close(ends[0]);
-      pipe_ = ends[1];
-      ::alarm(60);  // a store that hangs is one that fails
-      return true;
-    }
-    LANDER_CHECK(child_ > 0);
-    ::close(ends[1]);
-    std::string said;
-    char bytes[512];
-    for (ssize_t got = 0; (got = ::read(ends[0], bytes, sizeof bytes)) > 0;) {
-      said.append(bytes, static_cast<std::size_t>(got));
-    }
-    ::close(ends[0]);
-    int status = 0;
-    LANDER_CHECK(::waitpid(child_, &status, 0) == child_);
-    if (!said.empty()) {
-      blame(said);
-    } else if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-      blame("the process ended by signal " + std::to_string(WTERMSIG(status)));
+    fork_ = fork_with_pipe();
+    if (fork_.child == 0) return true;
+    const Said said = hear(fork_);
+    if (!said.text.empty()) {
+      blame(said.text);
+    } else if (!WIFEXITED(said.status) || WEXITSTATUS(said.status) != 0) {
+      blame("the process ended by signal " + std::to_string(WTERMSIG(said.status)));
     }
     return false;
   }
@@ -130,7 +115,7 @@ class Forks {
     if (!wrong) wrong = live_on(disk, work, gave_up, seed_ * 7'000'003 + point_);
     if (wrong) {
       *wrong = fault_ + ": " + *wrong;
-      [[maybe_unused]] const ssize_t sent = ::write(pipe_, wrong->data(), wrong->size());
+      [[maybe_unused]] const ssize_t sent = ::write(fork_.end, wrong->data(), wrong->size());
     }
     ::_exit(0);
   }
@@ -145,8 +130,7 @@ class Forks {
   Verdict out_;
   std::uint64_t seed_ = 0, point_ = 0;
   bool ill_ = false;  // this is a child
-  pid_t child_ = 1;
-  int pipe_ = -1;
+  Fork fork_;
   std::string fault_;
 };
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "os/sqlite.h"
+#include "sim/fork.h"
 #include "sim/store_picture.h"
 #include "sim/store_work.h"
 
@@ -241,30 +242,18 @@ Rot rot_files(std::uint64_t seed, std::uint64_t flips) {
   const Picture expected = truth.picture();
   constexpr std::uint64_t kEach = 50;  // in one child
   for (std::uint64_t first = 0; first < flips && !out.violation; first += kEach) {
-    int ends[2];
-    LANDER_CHECK(::pipe(ends) == 0);
-    const pid_t child = ::fork();
-    LANDER_CHECK(child >= 0);
-    if (child == 0) {
-      ::alarm(60);
+    const Fork fork = fork_with_pipe();
+    if (fork.child == 0) {
       for (std::uint64_t i = 0; i < kEach; ++i) {
         SimRandom random(seed * 1'000'003 + first + i);
         const auto disk = aged->disk->copy(1);
         flip_somewhere(*disk, random);
         const std::string said = judge(*disk, *aged, expected) + "\n";
-        [[maybe_unused]] const ssize_t sent = ::write(ends[1], said.data(), said.size());
+        [[maybe_unused]] const ssize_t sent = ::write(fork.end, said.data(), said.size());
       }
       ::_exit(0);
     }
-    ::close(ends[1]);
-    std::string said;
-    char bytes[512];
-    for (ssize_t got = 0; (got = ::read(ends[0], bytes, sizeof bytes)) > 0;) {
-      said.append(bytes, static_cast<std::size_t>(got));
-    }
-    ::close(ends[0]);
-    int status = 0;
-    LANDER_CHECK(::waitpid(child, &status, 0) == child);
+    const auto [said, status] = hear(fork);
     std::size_t from = 0;
     for (std::size_t end = 0; (end = said.find('\n', from)) != std::string::npos; from = end + 1) {
       count(said.substr(from, end - from), out);

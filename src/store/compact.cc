@@ -146,7 +146,7 @@ Status SqliteStore::gather(std::vector<Step>& step) {
       return {};
     };
     if (auto taken = take(); !taken.ok()) {
-      found_frame_damage(frame, *book, taken.error());
+      found_damage(lost_with(frame), *book, taken.error());
     }
   }
   return {};
@@ -155,14 +155,10 @@ Status SqliteStore::gather(std::vector<Step>& step) {
 Status SqliteStore::merge_step(Step& series) {
   const std::lock_guard reading(background().mutex());
   const Book book = this->book();
-  Segment segment = kNoSegment;
-  Merger merger(background(), series.key, series.kind,
-                [&](const ChunkScan& scan, const base::Error& error) {
-                  found_damage(scan.place(), series.key, to_utc(*book, segment, scan.first()).time,
-                               to_utc(*book, segment, scan.last()).time, scan.count(), error);
-                });
-  for (auto& [of, samples] : series.samples) {
-    segment = of;
+  Merger merger(
+      background(), series.key, series.kind,
+      [&](const Lost& lost, const base::Error& error) { found_damage(lost, *book, error); });
+  for (auto& [segment, samples] : series.samples) {
     if (!ascends(samples)) sort_by_time(samples);
     LANDER_ASSIGN(Rewrite rewrite, merger.merge(segment, samples));
     series.rewrites.push_back(std::move(rewrite));

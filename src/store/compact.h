@@ -16,7 +16,7 @@ namespace lander::store {
 // Reads the chunks that new samples of a series belong into, and makes others that hold both.
 class Merger {
  public:
-  using Damaged = std::function<void(const ChunkScan& scan, const base::Error& error)>;
+  using Damaged = std::function<void(const Lost& lost, const base::Error& error)>;
   Merger(Connection& connection, SeriesKey key, sensing::Kind kind, Damaged damaged)
       : connection_(connection), key_(key), kind_(kind), damaged_(std::move(damaged)) {}
 

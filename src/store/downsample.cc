@@ -162,9 +162,8 @@ class Counter {
     for (; scan.ready();) {
       const auto decoded = sensing::decode_chunk(scan.data(), block_);
       if (!decoded.ok() || block_.kind != order_.kind) {
-        order_.damage(
-            scan.place(), scan.first(), scan.last(), scan.count(), segment_,
-            decoded.ok() ? base::Error(Code::kCorrupt, "of another kind") : decoded.error());
+        order_.damage(scan.lost(), decoded.ok() ? base::Error(Code::kCorrupt, "of another kind")
+                                                : decoded.error());
       } else {
         const auto& times = block_.times;
         auto at = std::lower_bound(times.begin(), times.end(), from) - times.begin();
@@ -216,17 +215,14 @@ Result<std::vector<Bucket>> SqliteStore::downsample(SeriesKey key, TimeUs from, 
   LANDER_ASSIGN(const std::unique_ptr<Reading> reading, Reading::begin(*this, key, from, to));
   const Grid grid = Grid::over(from, to, buckets);
   std::vector<Summary> summaries(buckets);
-  const Order order{&reading->connection(),
-                    &reading->book(),
-                    key,
-                    reading->kind(),
-                    from,
-                    to,
-                    [&](const std::string& place, TimeUs first, TimeUs last, std::uint64_t count,
-                        Segment segment, const Error& error) {
-                      found_damage(place, key, to_utc(reading->book(), segment, first).time,
-                                   to_utc(reading->book(), segment, last).time, count, error);
-                    }};
+  const Order order{
+      &reading->connection(),
+      &reading->book(),
+      key,
+      reading->kind(),
+      from,
+      to,
+      [&](const Lost& lost, const Error& error) { found_damage(lost, reading->book(), error); }};
   Counter counter(order, grid, summaries);
   for (const Extent& extent : reading->extents()) {
     for (const DurationUs offset : offsets_in(reading->book(), extent.segment)) {

@@ -53,8 +53,7 @@ class ChunkFeed final : public Feed {
                                                      " samples of the datastream's kind");
     }
     if (!status.ok()) {
-      order_.damage(scan_.place(), scan_.first(), scan_.last(), scan_.count(), segment_,
-                    status.error());
+      order_.damage(scan_.lost(), status.error());
       return {};
     }
     const auto& times = block_.times;
@@ -187,8 +186,7 @@ Status visit_frames(const Order& order, const std::vector<TailFrame>& frames,
     };
     const auto taken = take();
     if (!taken.ok()) {
-      order.damage(place_of_frame(frame.id), frame.first, frame.last, frame.count, frame.segment,
-                   taken.error());
+      order.damage(lost_with(frame), taken.error());
       continue;
     }
     if (!*taken) continue;

@@ -9,10 +9,8 @@
 namespace lander::store {
 
 using Visit = std::function<bool(const Sample&)>;
-// What could not be read: its place, claimed span, how many.
-using Damage =
-    std::function<void(const std::string& place, base::TimeUs from, base::TimeUs to,
-                       std::uint64_t observations, Segment segment, const base::Error& error)>;
+// What could not be read, and why.
+using Damage = std::function<void(const Lost& lost, const base::Error& error)>;
 
 // What all feeds of a read share. Borrowed by them.
 struct Order {

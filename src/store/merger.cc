@@ -100,7 +100,7 @@ Result<std::optional<Samples>> Merger::read(const ChunkScan& scan, Rewrite& out)
     }
   }
   if (status.ok()) return std::optional<Samples>(std::move(samples));
-  damaged_(scan, status.error());
+  damaged_(scan.lost(), status.error());
   out.aside.push_back({scan.last(), scan.part(), scan.place()});
   return std::optional<Samples>();
 }

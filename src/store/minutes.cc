@@ -57,7 +57,7 @@ Result<std::vector<Store::Minute>> SqliteStore::minutes(TimeUs from, TimeUs to) 
       LANDER_ASSIGN(const StoredFrame stored, load_frame(reading->connection(), frame.id));
       auto counted = count_minutes(stored, reading->book(), span, parts.tail_only, summaries);
       if (!counted.ok()) {
-        found_frame_damage(frame, reading->book(), counted.error());
+        found_damage(lost_with(frame), reading->book(), counted.error());
       }
     }
   }

@@ -97,7 +97,7 @@ Result<base::Bytes> SqliteStore::object(const Sha256& sha256) const {
   LANDER_ASSIGN(base::Bytes content, files().read(object_path(sha256), bytes));
   if (content.size() != bytes || crypto::sha256(content) != sha256) {
     const Error error(Code::kCorrupt, "its bytes are not those of its SHA-256");
-    found_damage("object " + base::to_hex(sha256), 0, 0, 0, 1, error);
+    found_damage({.place = "object " + base::to_hex(sha256), .observations = 1}, *book(), error);
     return error.context("object " + base::to_hex(sha256));
   }
   return content;

@@ -185,7 +185,7 @@ Result<std::size_t> SqliteStore::gather_raw(const TailFrame& frame,
     return {};
   };
   if (auto taken = take(); !taken.ok()) {
-    found_frame_damage(frame, *book, taken.error());
+    found_damage(lost_with(frame), *book, taken.error());
   }
   return found;
 }
@@ -228,8 +228,10 @@ Result<std::vector<Item>> SqliteStore::items(Lane lane, std::uint64_t after, std
     if (rows->integer(3) != 0) {
       auto placed = placed_body(body);
       if (!placed.ok()) {
-        found_damage("item " + std::to_string(lane) + "/" + std::to_string(item.number), 0,
-                     item.created, item.created, 0, placed.error());
+        found_damage({.place = "item " + std::to_string(lane) + "/" + std::to_string(item.number),
+                      .first = item.created,
+                      .last = item.created},
+                     *book(), placed.error());
       }
       // The lane is not held up by it.
       item.body = placed.ok() ? std::move(*placed) : sensing::encode_blocks({});

@@ -127,20 +127,18 @@ Result<std::vector<Gap>> SqliteStore::read(SeriesKey key, TimeUs from, TimeUs to
   LANDER_ASSIGN(const std::unique_ptr<Reading> reading, Reading::begin(*this, key, from, to));
   std::vector<Gap> gaps;
   TimeUs reached = from;
-  const Order order{&reading->connection(),
-                    &reading->book(),
-                    key,
-                    reading->kind(),
-                    from,
-                    to,
-                    [&](const std::string& place, TimeUs first, TimeUs last, std::uint64_t count,
-                        Segment segment, const base::Error& error) {
-                      const Gap gap{Gap::Why::kDamaged,
-                                    to_utc(reading->book(), segment, first).time,
-                                    to_utc(reading->book(), segment, last).time, count};
-                      gaps.push_back(gap);
-                      found_damage(place, key, gap.from, gap.to, count, error);
-                    }};
+  const Order order{
+      &reading->connection(),
+      &reading->book(),
+      key,
+      reading->kind(),
+      from,
+      to,
+      [&](const Lost& lost, const base::Error& error) {
+        gaps.push_back({Gap::Why::kDamaged, to_utc(reading->book(), lost.segment, lost.first).time,
+                        to_utc(reading->book(), lost.segment, lost.last).time, lost.observations});
+        found_damage(lost, reading->book(), error);
+      }};
   LANDER_ASSIGN(auto feeds, feeds_of(order, reading->extents(), reading->frames()));
   std::size_t visited = 0;
   bool stopped = limit == 0;

@@ -95,10 +95,8 @@ Result<StoredFrame> load_frame(Connection& connection, std::int64_t id) {
   return out;
 }
 
-void SqliteStore::found_frame_damage(const TailFrame& frame, const sensing::ClockBook& book,
-                                     const base::Error& error) const {
-  found_damage(place_of_frame(frame.id), 0, to_utc(book, frame.segment, frame.first).time,
-               to_utc(book, frame.segment, frame.last).time, frame.count, error);
+Lost lost_with(const TailFrame& frame) {
+  return {place_of_frame(frame.id), 0, frame.segment, frame.first, frame.last, frame.count};
 }
 
 std::string place_of_frame(std::int64_t id) { return "frame " + std::to_string(id); }
@@ -119,6 +117,8 @@ std::string ChunkScan::place() const {
   return "chunk " + std::to_string(key_) + "/" + std::to_string(segment_) + "/" +
          std::to_string(last()) + "/" + std::to_string(part());
 }
+
+Lost ChunkScan::lost() const { return {place(), key_, segment_, first(), last(), count()}; }
 
 Status ChunkScan::next() {
   LANDER_ASSIGN(ready_, statement_.step());

@@ -52,6 +52,7 @@ struct StoredFrame {
 // kNotFound: it went meanwhile, which a snapshot rules out.
 base::Result<StoredFrame> load_frame(Connection& connection, std::int64_t id);
 std::string place_of_frame(std::int64_t id);
+Lost lost_with(const TailFrame& frame);
 
 // The chunks of one series and segment that hold claimed times in [from, to), by time.
 class ChunkScan {
@@ -67,6 +68,7 @@ class ChunkScan {
   bool has_sequences() const { return !statement_.is_null(5); }
   base::ByteView sequences() const { return statement_.bytes(5); }
   std::string place() const;
+  Lost lost() const;  // with the chunk that stands here
   base::Status next();
 
  private:

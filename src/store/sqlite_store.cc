@@ -238,7 +238,7 @@ void SqliteStore::count_frame(TailFrame& frame, const Stamp& stamp, base::ByteVi
   if (auto counted = count(); !counted.ok()) {
     // It adds to no series: nobody knows to which. A read of these times meets it all the same,
     // because the tail knows its span.
-    found_frame_damage(frame, *book_, counted.error());
+    found_damage(lost_with(frame), *book_, counted.error());
   }
 }
 

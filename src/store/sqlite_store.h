@@ -228,10 +228,8 @@ class SqliteStore final : public Store {
   base::Status note_thinned(const Cut& cut, std::uint64_t count, base::TimeUs now);
   base::Result<bool> forget_objects();
   // What a reader met; upkeep() makes an incident of it. Any thread.
-  void found_frame_damage(const TailFrame& frame, const sensing::ClockBook& book,
-                          const base::Error& error) const;
-  void found_damage(std::string place, SeriesKey series, base::TimeUs from, base::TimeUs to,
-                    std::uint64_t observations, const base::Error& error) const;
+  void found_damage(const Lost& lost, const sensing::ClockBook& book,
+                    const base::Error& error) const;
 
   Options options_;
   bool snapshot_ = false;  // writer_ reads, in a transaction from first to last

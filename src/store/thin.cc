@@ -166,8 +166,7 @@ Status SqliteStore::read_cut(const Cut& cut, Rewrite& rewrite, Gone& gone) {
         }
       }
     } else {
-      found_damage(scan.place(), cut.key, to_utc(*book, cut.segment, scan.first()).time,
-                   to_utc(*book, cut.segment, scan.last()).time, scan.count(), decoded.error());
+      found_damage(scan.lost(), *book, decoded.error());
       gone.lost += scan.count();
     }
     rewrite.gone.emplace_back(scan.last(), scan.part());

@@ -29,6 +29,16 @@ struct Extent {
   base::TimeUs chunked = INT64_MIN;  // the last of what stands in chunks
 };
 
+// Observations that cannot be read, and where they should stand: times are claimed, both ends
+// inclusive.
+struct Lost {
+  std::string place;         // "frame 7", "chunk 1/0/1795000000000000/0"
+  std::uint32_t series = 0;  // 0: of no one series
+  Segment segment = kNoSegment;
+  base::TimeUs first = 0, last = 0;
+  std::uint64_t observations = 0;
+};
+
 // Tells which segment a commit's observations belong to.
 class Placer {
  public:

@@ -60,20 +60,21 @@ void SqliteStore::note_accepted(const Batch& batch) {
   refused_.reset();
 }
 
-void SqliteStore::found_damage(std::string place, SeriesKey series, base::TimeUs from,
-                               base::TimeUs to, std::uint64_t observations,
+void SqliteStore::found_damage(const Lost& lost, const sensing::ClockBook& book,
                                const base::Error& error) const {
   const std::lock_guard lock(state_);
-  if (found_.size() >= kMaxFound || !places_.emplace(place, observations).second) return;
-  stats_.damaged += observations;
-  const Series* known = find(series);
+  if (found_.size() >= kMaxFound || !places_.emplace(lost.place, lost.observations).second) return;
+  stats_.damaged += lost.observations;
+  const Series* known = find(lost.series);
   found_.push_back({Incident::Kind::kDamaged, 0, 0, known ? known->datastream.id : std::string(),
-                    from, to, observations, std::move(place) + ": " + error.message()});
+                    to_utc(book, lost.segment, lost.first).time,
+                    to_utc(book, lost.segment, lost.last).time, lost.observations,
+                    lost.place + ": " + error.message()});
   if (snapshot_) return;  // who reads it is told, and nobody can note it
   os::log_error("store", "observations are lost: their bytes do not verify",
                 {{"place", found_.back().detail},
                  {"datastream", found_.back().datastream},
-                 {"observations", observations}});
+                 {"observations", lost.observations}});
 }
 
 Result<bool> SqliteStore::note_incidents() {

@@ -20,15 +20,8 @@ NONSENSE = [b"", b"{", b"}", b"null", b"[1,2", b"\xff\xfe\x00", b'{"v":}', b'{"v
             b'{"w":1}', b"{" * 5000, b'{"v":' + b"[" * 5000, b'{"v":1e999}', b'{"v":0x10}', b"<xml/>"]
 
 
-class BadMqtt(scenario.Scenario):
-    def setUp(self):
-        super().setUp()
-        self.broker = self.rig.broker()
-        self.site = self.rig.site("site")
-        self.site.api.wait_up()
-        self.site.api.apply(DESIRED % self.broker.port)
-        self.in_sync(self.site)
-        self.publisher = Publisher(self.broker.port)
+class BadMqtt(scenario.BrokerScenario):
+    DESIRED = DESIRED
 
     def stored(self, datastream="value"):
         return self.samples(self.site, datastream=datastream)

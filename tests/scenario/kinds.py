@@ -8,7 +8,6 @@ import struct
 import zlib
 
 import scenario
-from mqtt import Publisher
 from rig import wait_for
 
 DESIRED = """
@@ -34,15 +33,8 @@ def png(side=64):
             + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 
 
-class Kinds(scenario.Scenario):
-    def setUp(self):
-        super().setUp()
-        self.broker = self.rig.broker()
-        self.site = self.rig.site("site")
-        self.site.api.wait_up()
-        self.site.api.apply(DESIRED % self.broker.port)
-        self.in_sync(self.site)
-        self.publisher = Publisher(self.broker.port)
+class Kinds(scenario.BrokerScenario):
+    DESIRED = DESIRED
 
     def newest(self, datastream):
         samples = self.samples(self.site, datastream=datastream)

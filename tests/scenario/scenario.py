@@ -11,6 +11,7 @@ sys.path.insert(0, str(ROOT / "demo"))
 
 import rig  # noqa: E402
 from api import Lander  # noqa: E402,F401
+from mqtt import Publisher  # noqa: E402
 
 DATA = ROOT.parent / "shared" / "data"
 
@@ -60,6 +61,21 @@ class Scenario(unittest.TestCase):
         answer = site.api.observations(limit=100000, **query)
         self.assertFalse(answer["truncated"])
         return answer["series"][0]["samples"]
+
+
+class BrokerScenario(Scenario):
+    """A site in sync with DESIRED, whose %d is the port of a broker of its own, and a publisher there."""
+
+    DESIRED = ""
+
+    def setUp(self):
+        super().setUp()
+        self.broker = self.rig.broker()
+        self.site = self.rig.site("site")
+        self.site.api.wait_up()
+        self.site.api.apply(self.DESIRED % self.broker.port)
+        self.in_sync(self.site)
+        self.publisher = Publisher(self.broker.port)
 
 
 def main():
