@@ -47,7 +47,7 @@ Status SqliteStore::admit(const Batch& batch) const {
     }
   }
   if (batch.observations.empty() || !options_.free_bytes) return {};
-  LANDER_ASSIGN(const std::uint64_t room, this->room());
+  LANDER_ASSIGN(const std::uint64_t room, this->room(*writer_));
   if (room >= options_.reserve_bytes) return {};
   return Error(Code::kExhausted, "disk full: " + std::to_string(room) + " bytes are free, " +
                                      std::to_string(options_.reserve_bytes) +

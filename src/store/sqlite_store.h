@@ -180,7 +180,8 @@ class SqliteStore final : public Store {
   base::Status write_raw_items(const std::vector<RawPart>& parts, std::int64_t through);
 
   // upkeep.cc: what was refused, and why, becomes an incident once it is over.
-  base::Result<std::uint64_t> room() const;  // on the disk, and within the file
+  base::Result<std::uint64_t> room(
+      Connection& connection) const;  // on the disk, and within the file
   void note_refused(const Batch& batch, const base::Error& error);
   void note_accepted(const Batch& batch);
 

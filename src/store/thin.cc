@@ -348,13 +348,9 @@ Status SqliteStore::apply_cut(const Cut& cut, TimeUs now) {
 Result<bool> SqliteStore::thin() {
   short_of_room_ = false;
   if (!options_.free_bytes) return false;
-  LANDER_ASSIGN(const std::uint64_t free, options_.free_bytes());
-  if (free >= options_.thin_below_bytes) return false;
   {
-    // What is free within the file is used before the file grows.
     const std::lock_guard reading(background().mutex());
-    LANDER_ASSIGN(const std::int64_t pages, pragma(background(), "PRAGMA freelist_count"));
-    const std::uint64_t room = free + static_cast<std::uint64_t>(pages) * kPageBytes;
+    LANDER_ASSIGN(const std::uint64_t room, this->room(background()));
     if (room >= options_.thin_below_bytes) return false;
   }
   const TimeUs now = utc_now().time;

@@ -18,14 +18,14 @@ constexpr std::size_t kMaxRefused = 256;
 
 }  // namespace
 
-Result<std::uint64_t> SqliteStore::room() const {
+Result<std::uint64_t> SqliteStore::room(Connection& connection) const {
   LANDER_ASSIGN(const std::uint64_t free, options_.free_bytes());
   // What compaction and thinning freed within the file is used before the file grows.
-  LANDER_ASSIGN(const std::int64_t pages, pragma(*writer_, "PRAGMA freelist_count"));
+  LANDER_ASSIGN(const std::int64_t pages, pragma(connection, "PRAGMA freelist_count"));
   const std::uint64_t within = static_cast<std::uint64_t>(pages) * kPageBytes;
   // What stands in the log only will make the file grow: without room for that, no checkpoint could
   // ever end, and the log would fill what is kept for alerts.
-  LANDER_ASSIGN(const std::int64_t all, pragma(*writer_, "PRAGMA page_count"));
+  LANDER_ASSIGN(const std::int64_t all, pragma(connection, "PRAGMA page_count"));
   const auto file = files().size(options_.path);
   const std::uint64_t wanted = static_cast<std::uint64_t>(all) * kPageBytes;
   const std::uint64_t growth = file.ok() && wanted > *file ? wanted - *file : 0;
