@@ -1,62 +1,56 @@
-// Moves sealed bundles; knows nothing of what is in them. A message is the seam: sim has a carrier
-// of its own, satellite and stick come as further files here.
+// Moves sealed messages between a site and its hub; knows nothing of what is in them. A message is
+// the seam: sim has carriers of its own. Kinds: config.h.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/bytes.h"
 #include "base/time.h"
+#include "carrier/config.h"
 
 namespace lander::carrier {
 
 struct Contact {
-  std::vector<base::Bytes> received;  // sealed bundles from the hub
-  base::DurationUs round_trip = 0;
+  std::vector<base::Bytes> received;  // sealed messages from the hub, whichever they answer
+  base::DurationUs round_trip = 0;    // 0: they answer nothing that was sent just now
 };
 
-// One thread at a time, except cancel().
+// The site's end. One thread at a time, except cancel().
 class Carrier {
  public:
   virtual ~Carrier() = default;
-  virtual std::string_view name() const = 0;  // "https"
-  virtual std::size_t max_message() const = 0;
-  // Delivers one sealed bundle and brings back what waits. An error means "not known to have
-  // arrived": the sender sends again later. Blocks at most its own time-out.
+  // Delivers one sealed message and brings back what waits. Empty: there is nothing to send, only
+  // ask what waits. An error means "not known to have arrived": the sender sends again later. ok
+  // means that the carrier took it, not that the hub did: receipts tell that. Blocks at most its
+  // own time-out (a minute for the slowest).
   virtual base::Result<Contact> exchange(base::ByteView sealed) = 0;
+  // Told when something waits at the other end (a broker pushed it, a modem rings): from any
+  // thread, and must return at once. Set before the first exchange(). A carrier that only answers
+  // never calls it.
+  virtual void on_news(std::function<void()>) {}
   // From any thread: an exchange under way, and every later one, fails soon with kUnavailable. For
   // a program that stops; a carrier that never blocks for long need do nothing.
   virtual void cancel() {}
 };
 
-struct HttpsOptions {
-  std::string url, hub_key_id;           // pinned
-  std::string certificate_pem, key_pem;  // the site's
-  std::string tenant, site;
-};
-// One POST of one bundle a contact, over a connection that is kept:
-//
-//   POST /link/v1/bundles            mutual TLS: the site's key is who it is
-//   Lander-Tenant: <tenant>          which site the sender claims to be: to find its keys before
-//   the Lander-Site: <site>              envelope is opened; the hub checks them against the TLS
-//   key Content-Type: application/vnd.lander.bundles
-//
-// The body, and that of the answer 200, is a list of sealed bundles (docs/formats/bundle.md): each
-// a length in four bytes, little-endian, then as many bytes. No bundle waits: an empty body. Every
-// other status is problem+json. Errors of exchange(): kUnauthenticated (401), kDenied (403, or the
-// hub's key is not the pinned one), kExhausted (413), kInvalid (other 4xx), kUnavailable (429, 5xx,
-// no connection), kTimeout, kCorrupt (the answer is no such list).
-base::Result<std::unique_ptr<Carrier>> make_https(const HttpsOptions& options);
+// --- The hub's end of a carrier whose messages come by themselves
 
-inline constexpr char kBundlesPath[] = "/link/v1/bundles";
-inline constexpr char kBundlesType[] = "application/vnd.lander.bundles";
-inline constexpr char kTenantHeader[] = "lander-tenant";  // as http::Request has them: lower case
-inline constexpr char kSiteHeader[] = "lander-site";
-inline constexpr std::size_t kMaxBundlesInList = 64;
-inline constexpr std::size_t kMaxListBytes = 8 << 20;  // of either body
-// The lists of those bodies, for both ends.
-base::Bytes encode_list(const std::vector<base::Bytes>& bundles);
-base::Result<std::vector<base::Bytes>> decode_list(base::ByteView body);  // kCorrupt, kExhausted
+struct Address {
+  std::string tenant, site;  // as the carrier claims; the envelope proves it
+};
+
+class Gateway {
+ public:
+  virtual ~Gateway() = default;  // stops its thread
+  // Queued for the site; not known to arrive. kExhausted: too much waits for it.
+  virtual base::Status send(const Address& to, base::ByteView sealed) = 0;
+  // For people: why it does not work now; empty: it does.
+  virtual std::string failing() const = 0;
+};
+// Called from the gateway's thread with what came; returns at once.
+using Arrived = std::function<void(const Address& from, base::Bytes sealed)>;
 
 }  // namespace lander::carrier
