@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -22,14 +23,23 @@
 
 namespace lander::link {
 
-// In the order of urgency; the values are on disk and on the wire.
-enum : std::uint8_t { kLaneAlert = 0, kLaneState = 1, kLaneSummary = 2, kLaneBulk = 3, kLanes = 4 };
+// In the order of urgency; the values are on disk and on the wire. Pickup: raw observations, and
+// what explains them, that only a courier takes.
+enum : std::uint8_t {
+  kLaneAlert = 0,
+  kLaneState = 1,
+  kLaneSummary = 2,
+  kLaneBulk = 3,
+  kLanePickup = 4,
+  kLanes = 5
+};
+std::string_view lane_name(std::uint8_t lane);  // "alert", ...
 
 struct Item {
   std::uint8_t lane = 0;
   std::uint64_t number = 0;
   std::string type;  // 1-32 bytes, see item.md: "alert-event", "reported", "datastream", "summary",
-                     // "blocks", "desired", "trust", "blob", "model", "tombstone"
+                     // "blocks", "desired", "trust", "blob", "model", "dictionary"
   base::TimeUs created = 0;
   base::Bytes body;
 };
@@ -54,6 +64,28 @@ class Ranges {
   std::map<std::uint64_t, std::uint64_t> ranges_;  // first -> last
 };
 
+// Why numbers of a lane will never come.
+enum class Gone : std::uint8_t {
+  kExpired = 0,
+  kThinned = 1,     // for room
+  kSuperseded = 2,  // a newer item says all that it said
+  kLost = 3,        // damaged; or the peer lost it after its receipt, and we kept it no longer
+};
+std::string_view to_string(Gone why);
+// A receiver counts these numbers as accounted for: a gap is always explained.
+struct Tombstone {
+  std::uint8_t lane = 0;
+  Gone why = Gone::kExpired;
+  Ranges numbers;
+};
+
+// Which run of a site's process this is: so that a peer tells a copy of a site from the site.
+struct Instance {
+  std::uint64_t starts = 0;  // of this data folder, counted on; 0: a hub, which has none
+  std::uint64_t id = 0;      // random at each start
+  std::uint64_t parent = 0;  // the id of the start before
+};
+
 // "I hold these": cumulative, repeated in every bundle, idempotent.
 struct Receipt {
   std::uint64_t epoch = 0;
@@ -66,17 +98,26 @@ struct Want {  // a blob the site lacks; the answer is items of type "blob"
   std::uint64_t offset = 0;
 };
 
+// The other end of a site: its hub, or another recipient that its tenant's trust document names.
+inline constexpr std::string_view kHub = "hub";
+
 struct Bundle {
   std::string tenant, site;
-  bool from_hub = false;
-  std::uint64_t epoch = 0;             // of `items`
+  std::string peer{kHub};
+  bool to_site = false;                // else from it
+  std::uint64_t epoch = 0;             // of `items` and `gone`
   base::TimeUs sent = 0;               // by the sender's clock
   base::DurationUs sent_error = 0;     // INT64_MAX: the sender's clock is not to be trusted
+  Instance instance;                   // of a site
+  base::TimeUs heard = 0;              // `sent` of the peer's newest bundle that was taken
+  std::uint64_t refused_epoch = 0;     // hub: another machine goes on under it; begin a new one
   std::uint64_t desired_revision = 0;  // site: newest decided on; hub: newest assigned
   std::map<std::string, double>
       vitals;  // site: "load1", "mem_used", "disk_free", "disk_days", "uptime", "backlog"...
   std::vector<Want> wants;
   std::vector<Receipt> receipts;
+  Ranges noticed;  // hub: alert items of the newest epoch that it has in brief
+  std::vector<Tombstone> gone;
   std::vector<Item> items;
 };
 
@@ -86,6 +127,7 @@ inline constexpr std::size_t kBlobChunkBytes = 256 << 10;
 // What a bundle takes besides its items, at most, when its site sends it: room to leave when
 // filling one up to a carrier's max_message.
 inline constexpr std::size_t kBundleOverheadBytes = 64 << 10;
+inline constexpr std::size_t kMaxTombstones = 16;
 std::size_t wire_bytes(const Item& item);  // of one item within a bundle, at most
 
 // The plain form. decode_bundle() is bounded and accepts only what encode() makes: kCorrupt,
@@ -94,7 +136,7 @@ base::Bytes encode(const Bundle& bundle);
 base::Result<Bundle> decode_bundle(base::ByteView bytes);
 
 // The full envelope: COSE_Sign1 by the sender inside COSE_Encrypt to the recipient; both contexts
-// name direction, tenant and site, so that a bundle of one site never passes for another's.
+// name direction, peer, tenant and site, so that a bundle of one never passes for another's.
 struct Keys {
   crypto::PrivateKey signing;  // own, P-256
   crypto::PrivateKey sealing;  // own, X25519
@@ -105,42 +147,12 @@ base::Result<base::Bytes> seal(const Bundle& bundle, const Keys& keys);
 // Decrypts, verifies, and only then parses, bounded. kCorrupt, kUnauthenticated, kUnsupported. A
 // bundle may be old or come twice: items are taken once by Receiver; for vitals and revisions
 // compare `sent`.
-base::Result<Bundle> open(base::ByteView message, const Keys& keys, std::string_view tenant,
-                          std::string_view site, bool from_hub);
-
-// Chooses what goes next: lanes strictly in order, within each by number, resuming after what is
-// receipted and, until `resend_after`, after what is under way. Not thread-safe.
-class Sender {
- public:
-  explicit Sender(std::uint64_t epoch, base::DurationUs resend_after = 20 * base::kSecond);
-  // A receipt of the peer. Of another epoch: ignored. Returns the lanes whose through() advanced:
-  // the owner forgets items up to it.
-  std::vector<std::pair<std::uint8_t, std::uint64_t>> receipt(const Receipt& receipt);
-  // Where to read from for the next bundle, per lane in order: the owner loads items after `after`
-  // until the bundle is full, skips those for which held() is true, and then calls sent() with the
-  // last number it looked at and the same `monotonic_now`.
-  std::uint64_t after(std::uint8_t lane, base::DurationUs monotonic_now) const;
-  bool held(std::uint8_t lane, std::uint64_t number) const;
-  void sent(std::uint8_t lane, std::uint64_t through, base::DurationUs monotonic_now);
-  // The carrier said that the last bundle did not arrive: everything not receipted goes again.
-  void lost();
-  std::uint64_t epoch() const { return epoch_; }
-
- private:
-  struct Sent {
-    std::uint64_t through;
-    base::DurationUs at;
-  };
-  struct LaneState {
-    Ranges held;
-    std::vector<Sent> under_way;  // ascending, bounded; the first decides when to send again
-  };
-  bool overdue(const LaneState& lane, base::DurationUs monotonic_now) const;
-
-  std::uint64_t epoch_;
-  base::DurationUs resend_after_;
-  std::map<std::uint8_t, LaneState> lanes_;
+struct Expected {
+  std::string_view tenant, site;
+  bool to_site = false;
+  std::string_view peer = kHub;
 };
+base::Result<Bundle> open(base::ByteView message, const Keys& keys, const Expected& expected);
 
 // The receiver's journal for one peer: which numbers were taken, by epoch. Persist encode() in the
 // same transaction as the items' effects. Keeps the last kMaxEpochs epochs; an older one is closed:
@@ -153,6 +165,9 @@ class Receiver {
   bool fresh(std::uint64_t epoch, const Item& item) const;
   // Marks it; call it with the effect. False: not fresh, drop it.
   bool take(std::uint64_t epoch, const Item& item);
+  // These will never come. False: nothing new, or as much as fits.
+  bool skip(std::uint64_t epoch, const Tombstone& gone);
+  bool holds(std::uint64_t epoch, std::uint8_t lane, std::uint64_t number) const;
   // Newest epoch and the one before; of a lane the first kReceiptRanges ranges (a receipt that
   // claims less is still true).
   std::vector<Receipt> receipts() const;
