@@ -168,13 +168,7 @@ base::Result<PickedUp> pick_up(Stick& stick, const Place& place,
 Brought bring(Stick& stick, const Stick::Listing& listing,
               const std::function<base::Status(const Place&, base::ByteView sealed)>& take) {
   Brought out;
-  std::map<Place, std::uint64_t> newest;
   for (const auto& file : listing.files) {
-    std::uint64_t& series = newest[file.place];
-    series = std::max(series, file.name.series);
-  }
-  for (const auto& file : listing.files) {
-    if (file.place.to_site && file.name.series != newest[file.place]) continue;
     const auto bytes = stick.read(file);
     const auto taken = bytes.ok() ? take(file.place, *bytes) : base::Status(bytes.error());
     if (taken.ok()) {

@@ -119,8 +119,8 @@ struct Brought {
   std::vector<std::string> refused;  // "PATH: why"
   std::size_t refused_count = 0;
 };
-// Gives every whole bundle of these files to `take`, in their order. Of a set that was written
-// to a site only the newest series counts: it says all that earlier ones said.
+// Gives every whole bundle of these files to `take`, in their order: sets for a site from the
+// oldest on, for the newest may have been cut short.
 Brought bring(Stick& stick, const Stick::Listing& listing,
               const std::function<base::Status(const Place&, base::ByteView sealed)>& take);
 

@@ -90,6 +90,15 @@ TEST_F(StickTest, NamesSayWhatIsInAFileAndReadBack) {
   }
 }
 
+// docs/formats/stick.md shows it.
+TEST_F(StickTest, TheGoldenNameOfTheDocumentIsWhatWeWrite) {
+  const auto name =
+      stick_->write(kPlace, {0xbadcafe, 4, 1, 400, {}}, bytes_of("Hello World!")).value();
+  EXPECT_EQ(to_string(name),
+            "000000000badcafe-4-0000000000000001-0000000000000190-7f83b1657ff1fc53.bundle");
+  EXPECT_TRUE(fs::is_regular_file(path_ / "lander/acme/station-1/from-site/hub" / to_string(name)));
+}
+
 TEST_F(StickTest, FoldersHaveNamesThatEveryFileSystemKeepsApart) {
   EXPECT_EQ(folder_name("station-1"), "station-1");
   EXPECT_EQ(folder_name("aux"), "%61ux");
