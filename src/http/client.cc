@@ -44,11 +44,13 @@ struct Outgoing {
   bool head_only = false;
 };
 
-base::Result<Outgoing> request(const Url& url, std::string_view method, std::string_view target,
+base::Result<Outgoing> request(const Url& url, std::string_view user_agent,
+                               std::string_view method, std::string_view target,
                                base::ByteView body, std::string_view content_type,
                                const Headers& headers) {
   if (!is_token(method) || !target.starts_with('/') || has_control_character(target) ||
-      target.find(' ') != std::string_view::npos || has_control_character(content_type)) {
+      target.find(' ') != std::string_view::npos || has_control_character(content_type) ||
+      has_control_character(user_agent)) {
     return Error(Code::kInvalid, "request \"" + std::string(method) + " " + std::string(target) +
                                      "\": expected a method and an encoded path");
   }
@@ -56,7 +58,8 @@ base::Result<Outgoing> request(const Url& url, std::string_view method, std::str
   out.body = body;
   out.head_only = method == "HEAD";
   out.head.append(method).append(" ").append(target).append(" HTTP/1.1\r\nHost: ");
-  out.head.append(url.authority()).append("\r\nUser-Agent: lander\r\n");
+  out.head.append(url.authority()).append("\r\n");
+  if (!user_agent.empty()) out.head.append("User-Agent: ").append(user_agent).append("\r\n");
   if (!body.empty() || (method != "GET" && method != "HEAD")) {
     out.head += "Content-Length: " + std::to_string(body.size()) + "\r\n";
   }
@@ -90,7 +93,8 @@ class BlockingClient : public Client {
   base::Result<ClientResponse> send(std::string_view method, std::string_view target,
                                     base::ByteView body, std::string_view content_type,
                                     const Headers& headers) override {
-    LANDER_ASSIGN(const Outgoing out, request(url_, method, target, body, content_type, headers));
+    LANDER_ASSIGN(const Outgoing out, request(url_, options_.user_agent, method, target, body,
+                                              content_type, headers));
     auto response = perform(out);
     if (!response.ok()) return response.error().context(place(method, target));
     return response;
@@ -100,7 +104,7 @@ class BlockingClient : public Client {
                       const EventReader::Visit& visit) override {
     Headers asking = headers;
     asking.emplace_back("Accept", "text/event-stream");
-    LANDER_ASSIGN(const Outgoing out, request(url_, "GET", target, {}, "", asking));
+    LANDER_ASSIGN(const Outgoing out, request(url_, options_.user_agent, "GET", target, {}, "", asking));
     hang_up();  // a stream takes its connection with it
     auto status = follow(out, visit);
     hang_up();
