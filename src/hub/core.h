@@ -144,6 +144,7 @@ class Core {
   std::optional<std::string> address_of(const SiteKey& site) const;
   // A person saw to it that one of two machines with this site's identity is gone.
   base::Status clone_resolved(const access::Scope& scope, const std::string& site);
+  bool knows(const std::string& client_key_id) const { return by_key_.count(client_key_id) > 0; }
 
   // --- what people change ---
   struct Applied {
