@@ -95,6 +95,7 @@ struct Part {
   base::Bytes sealed;                            // empty: without items nothing is made
   std::uint64_t items_left = 0, bytes_left = 0;  // of all lanes for this peer, after this one
   std::uint64_t receipted = 0;                   // of the lane, all up to here
+  bool more = false;  // ask again after `last`: there is more, or it is being made
 };
 base::Bytes encode(const Part& part);
 base::Result<Part> decode_part(base::ByteView bytes);

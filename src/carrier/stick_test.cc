@@ -68,6 +68,7 @@ struct Site {
     part.items = to - from + 1;
     part.sealed = bytes_of("items " + std::to_string(from) + " to " + std::to_string(to));
     part.items_left = count - to;
+    part.more = to < count;
     return part;
   }
 };
@@ -254,7 +255,7 @@ TEST_F(StickTest, ASetForASiteReplacesTheOneBefore) {
 }
 
 TEST_F(StickTest, APartReadsBackAsItWas) {
-  Part part{7, 1, 2, 2, bytes_of("sealed"), 3, 4, 5};
+  Part part{7, 1, 2, 2, bytes_of("sealed"), 3, 4, 5, true};
   const auto back = decode_part(encode(part)).value();
   EXPECT_EQ(encode(back), encode(part));
   EXPECT_FALSE(decode_part(base::Bytes{0x80}).ok());

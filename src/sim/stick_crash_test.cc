@@ -34,6 +34,7 @@ base::Result<carrier::Part> ask(const carrier::PartAsked& asked) {
   if (part.first > part.last) return part;
   part.items = part.last - part.first + 1;
   part.sealed = sealed_of(part.first, part.last);
+  part.more = part.last < kItems;
   return part;
 }
 
