@@ -41,6 +41,8 @@ std::string_view to_string(Why why) {
       return "no-brief";
     case Why::kBehind:
       return "behind-others";
+    case Why::kCourier:
+      return "by-courier";
   }
   return "unknown";
 }

@@ -48,6 +48,7 @@ enum class Why : std::uint8_t {
   kCheaper,    // a cheaper carrier is about to take it
   kNoBrief,    // the carrier takes alerts in brief only, and this is none
   kBehind,     // others go first
+  kCourier,    // its lane goes by courier only
 };
 std::string_view to_string(Why why);
 

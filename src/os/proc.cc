@@ -1,12 +1,14 @@
 #include "os/proc.h"
 
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <fstream>
 #include <optional>
 
 #include "os/files.h"
@@ -150,6 +152,15 @@ std::string host_name() {
   char name[256] = {};
   if (::gethostname(name, sizeof name - 1) != 0) return "localhost";
   return name;
+}
+
+std::string host_identity(const std::string& path) {
+  struct stat file = {};
+  if (::stat(path.c_str(), &file) != 0) return "";
+  std::string machine;
+  std::ifstream in("/etc/machine-id");
+  std::getline(in, machine);
+  return machine + "/" + std::to_string(file.st_ino);
 }
 
 }  // namespace lander::os
