@@ -1,9 +1,10 @@
 // A dictionary's record, or a row of items' bodies, each behind its size (2 bytes): whatever a peer
 // says, what is kept stays bounded and has one form.
+#include "link/dictionary.h"
+
 #include <algorithm>
 
 #include "base/check.h"
-#include "link/dictionary.h"
 
 namespace {
 
