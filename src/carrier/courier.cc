@@ -79,8 +79,11 @@ class Pickup {
             return Error(Code::kCorrupt, "the site answered with other items than were asked for");
           LANDER_TRY(put(lane, part));
           after = part.last;
-          continue;
+        } else {
+          LANDER_TRY(tell());
         }
+        // What comes while it is written waits for the next time, or this would never end.
+        if (part.more) continue;
       }
       if (!any) return drop_receipted(lane);
       after = std::max(after, next->second.name.last);
@@ -135,16 +138,16 @@ class Pickup {
 
 base::Bytes encode(const Part& part) {
   base::CborWriter out;
-  out.array(9).unsigned_integer(1).unsigned_integer(part.epoch).unsigned_integer(part.first);
+  out.array(10).unsigned_integer(1).unsigned_integer(part.epoch).unsigned_integer(part.first);
   out.unsigned_integer(part.last).unsigned_integer(part.items).bytes(part.sealed);
   out.unsigned_integer(part.items_left).unsigned_integer(part.bytes_left);
-  out.unsigned_integer(part.receipted);
+  out.unsigned_integer(part.receipted).boolean(part.more);
   return out.take();
 }
 
 base::Result<Part> decode_part(base::ByteView bytes) {
   base::CborReader in(bytes);
-  LANDER_TRY(in.record(9, 1, "a part of a pickup"));
+  LANDER_TRY(in.record(10, 1, "a part of a pickup"));
   Part out;
   LANDER_ASSIGN(out.epoch, in.unsigned_integer());
   LANDER_ASSIGN(out.first, in.unsigned_integer());
@@ -155,6 +158,7 @@ base::Result<Part> decode_part(base::ByteView bytes) {
   LANDER_ASSIGN(out.items_left, in.unsigned_integer());
   LANDER_ASSIGN(out.bytes_left, in.unsigned_integer());
   LANDER_ASSIGN(out.receipted, in.unsigned_integer());
+  LANDER_ASSIGN(out.more, in.boolean());
   LANDER_TRY(in.end());
   return out;
 }
@@ -168,13 +172,7 @@ base::Result<PickedUp> pick_up(Stick& stick, const Place& place,
 Brought bring(Stick& stick, const Stick::Listing& listing,
               const std::function<base::Status(const Place&, base::ByteView sealed)>& take) {
   Brought out;
-  std::map<Place, std::uint64_t> newest;
   for (const auto& file : listing.files) {
-    std::uint64_t& series = newest[file.place];
-    series = std::max(series, file.name.series);
-  }
-  for (const auto& file : listing.files) {
-    if (file.place.to_site && file.name.series != newest[file.place]) continue;
     const auto bytes = stick.read(file);
     const auto taken = bytes.ok() ? take(file.place, *bytes) : base::Status(bytes.error());
     if (taken.ok()) {

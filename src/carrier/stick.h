@@ -95,6 +95,7 @@ struct Part {
   base::Bytes sealed;                            // empty: without items nothing is made
   std::uint64_t items_left = 0, bytes_left = 0;  // of all lanes for this peer, after this one
   std::uint64_t receipted = 0;                   // of the lane, all up to here
+  bool more = false;  // ask again after `last`: there is more, or it is being made
 };
 base::Bytes encode(const Part& part);
 base::Result<Part> decode_part(base::ByteView bytes);
@@ -119,8 +120,8 @@ struct Brought {
   std::vector<std::string> refused;  // "PATH: why"
   std::size_t refused_count = 0;
 };
-// Gives every whole bundle of these files to `take`, in their order. Of a set that was written
-// to a site only the newest series counts: it says all that earlier ones said.
+// Gives every whole bundle of these files to `take`, in their order: sets for a site from the
+// oldest on, for the newest may have been cut short.
 Brought bring(Stick& stick, const Stick::Listing& listing,
               const std::function<base::Status(const Place&, base::ByteView sealed)>& take);
 

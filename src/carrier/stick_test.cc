@@ -68,6 +68,7 @@ struct Site {
     part.items = to - from + 1;
     part.sealed = bytes_of("items " + std::to_string(from) + " to " + std::to_string(to));
     part.items_left = count - to;
+    part.more = to < count;
     return part;
   }
 };
@@ -88,6 +89,15 @@ TEST_F(StickTest, NamesSayWhatIsInAFileAndReadBack) {
         "00000000deadbeef-4-0000000000000001-0000000000000190-0123456789abcdeg.bundle"}) {
     EXPECT_FALSE(parse_bundle_name(wrong).ok()) << wrong;
   }
+}
+
+// docs/formats/stick.md shows it.
+TEST_F(StickTest, TheGoldenNameOfTheDocumentIsWhatWeWrite) {
+  const auto name =
+      stick_->write(kPlace, {0xbadcafe, 4, 1, 400, {}}, bytes_of("Hello World!")).value();
+  EXPECT_EQ(to_string(name),
+            "000000000badcafe-4-0000000000000001-0000000000000190-7f83b1657ff1fc53.bundle");
+  EXPECT_TRUE(fs::is_regular_file(path_ / "lander/acme/station-1/from-site/hub" / to_string(name)));
 }
 
 TEST_F(StickTest, FoldersHaveNamesThatEveryFileSystemKeepsApart) {
@@ -245,7 +255,7 @@ TEST_F(StickTest, ASetForASiteReplacesTheOneBefore) {
 }
 
 TEST_F(StickTest, APartReadsBackAsItWas) {
-  Part part{7, 1, 2, 2, bytes_of("sealed"), 3, 4, 5};
+  Part part{7, 1, 2, 2, bytes_of("sealed"), 3, 4, 5, true};
   const auto back = decode_part(encode(part)).value();
   EXPECT_EQ(encode(back), encode(part));
   EXPECT_FALSE(decode_part(base::Bytes{0x80}).ok());

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 
@@ -37,6 +38,8 @@ struct DiskSpace {
   std::uint64_t free_bytes = 0;  // for this user
 };
 base::Result<DiskSpace> disk_space(const std::string& path);
+
+base::Result<std::vector<std::string>> mount_points();  // paths, as this process sees them
 
 base::Result<double> host_temperature_c();  // the warmest thermal zone or hwmon sensor
 base::Result<double> host_uptime_s();

@@ -10,6 +10,7 @@ void serve_reads(Server& server, api::Gate& gate);  // datastreams, observations
 void serve_alerts(Server& server, api::Gate& gate);
 void serve_store(Server& server, api::Gate& gate);
 void serve_link(Server& server, api::Gate& gate);
+void serve_pickups(Server& server, api::Gate& gate);  // sticks, pickups, the way in, wiping
 void serve_changes(Server& server, api::Gate& gate);  // twin, desired, models
 
 // Routes name a site; this one knows only itself. 404 for any other name.

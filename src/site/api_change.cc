@@ -268,6 +268,7 @@ void serve_api(Server& server, api::Gate& gate) {
   serve_alerts(server, gate);
   serve_changes(server, gate);
   serve_store(server, gate);
+  serve_pickups(server, gate);
   serve_link(server, gate);
 }
 

@@ -65,7 +65,8 @@ inline constexpr std::string_view kModelRecord = "model";             // key: di
 inline constexpr std::string_view kPointerRecord = "model-pointer";   // key: asset
 inline constexpr std::string_view kReceiverRecord = "receiver";       // key: "hub"
 inline constexpr std::string_view kTrustRecord = "trust";             // key: "document"
-inline constexpr std::string_view kBlobRecord = "blob-piece";  // key: digest/offset, 16 digits
+inline constexpr std::string_view kBlobRecord = "blob-piece";      // key: digest/offset, 16 digits
+inline constexpr std::string_view kRecipientRecord = "recipient";  // key: name
 inline constexpr std::string_view kMarkRecord = "mark";  // "summaries", "store", "hub", "instance",
                                                          // "short-counter", "host"
 inline constexpr std::string_view kToldRecord = "told";  // key: datastream

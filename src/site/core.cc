@@ -27,6 +27,11 @@ base::Bytes encode_mark(base::TimeUs through) {
   return out.take();
 }
 
+base::Error not_enrolled() {
+  return {base::Code::kConflict,
+          "this site is not enrolled: nobody knows whom to seal for. lander-site enrol"};
+}
+
 }  // namespace
 
 Core::Core(Context context)
@@ -35,6 +40,7 @@ Core::Core(Context context)
       models_(context_, alarms_),
       apps_(context_, alarms_, bound_),
       store_watch_(context_, alarms_),
+      courier_(context_, apps_),
       ways_(context_) {}
 
 base::Result<std::unique_ptr<Core>> Core::open(Context context, std::optional<Identity> identity) {
@@ -69,8 +75,9 @@ base::Status Core::load(std::optional<Identity> identity) {
   }
   LANDER_TRY(apps_.load(std::move(trust)));
   LANDER_TRY(recognise_host());
+  LANDER_TRY(courier_.load());
   if (identity) {
-    uplink_.emplace(context_, alarms_, apps_, ways_, std::move(*identity));
+    uplink_.emplace(context_, alarms_, apps_, ways_, courier_, std::move(*identity));
     LANDER_TRY(uplink_->load());
   }
   declare_all();
@@ -84,7 +91,7 @@ base::Status Core::enrol(Identity identity) {
   context_.tenant = identity.tenant;
   context_.site = identity.site;
   apps_.set_trust(std::move(document));
-  uplink_.emplace(context_, alarms_, apps_, ways_, std::move(identity));
+  uplink_.emplace(context_, alarms_, apps_, ways_, courier_, std::move(identity));
   reported_.clear();  // tell the hub everything
   declare_all();
   return uplink_->load();
@@ -101,7 +108,8 @@ base::Status Core::meet(const Identity& identity) {
     // Its numbers begin at 1: it would wait for ever for those that the other hub has. A crash
     // before the commit only repeats this.
     LANDER_TRY(context_.store.renew_epoch());
-    for (const std::string_view kind : {kReceiverRecord, kToldRecord, kSentRecord, kTrustRecord}) {
+    for (const std::string_view kind :
+         {kReceiverRecord, kToldRecord, kSentRecord, kTrustRecord, kRecipientRecord}) {
       LANDER_ASSIGN(const auto records, context_.store.records(kind));
       for (const auto& record : records)
         batch.records.push_back({std::string(kind), record.key, {}});
@@ -418,6 +426,19 @@ base::Status Core::take_message(base::ByteView sealed, base::DurationUs round_tr
   LANDER_ASSIGN(auto desired, uplink_->take(sealed, round_trip, desired_));
   if (desired) adopt(std::move(*desired));
   return {};
+}
+
+base::Result<carrier::Part> Core::pickup_part(const carrier::PartAsked& asked,
+                                              std::map<std::string, double> vitals) {
+  if (!uplink_) return not_enrolled();
+  LANDER_ASSIGN(auto head, uplink_->head(desired_.revision, std::move(vitals)));
+  return courier_.part(asked, std::move(head), uplink_->identity());
+}
+
+base::Status Core::brought(const std::string& peer, base::ByteView sealed) {
+  if (!uplink_) return not_enrolled();
+  if (peer == link::kHub) return take_message(sealed, 0);
+  return courier_.take(peer, sealed, uplink_->identity());
 }
 
 }  // namespace lander::site

@@ -12,6 +12,7 @@
 #include "site/alarms.h"
 #include "site/apps.h"
 #include "site/context.h"
+#include "site/courier.h"
 #include "site/identity.h"
 #include "site/models.h"
 #include "site/store_watch.h"
@@ -49,6 +50,11 @@ class Core {
   // How an exchange over it ended.
   void exchanged(const std::string& carrier, const Ways::Exchange& exchange);
   bool has_waiting(const std::string& carrier);  // something that should go over it now
+  // A courier. kConflict: not enrolled.
+  std::vector<std::string> peers() const { return courier_.peers(); }
+  base::Result<carrier::Part> pickup_part(const carrier::PartAsked& asked,
+                                          std::map<std::string, double> vitals);
+  base::Status brought(const std::string& peer, base::ByteView sealed);
   const Ways& ways() const { return ways_; }
   Uplink* uplink() { return uplink_ ? &*uplink_ : nullptr; }  // null: not enrolled
   bool fetching() const { return !apps_.wants().empty(); }
@@ -86,6 +92,7 @@ class Core {
   Models models_;
   Apps apps_;
   StoreWatch store_watch_;
+  Courier courier_;
   Ways ways_;
   std::optional<Uplink> uplink_;
   twin::Desired desired_;

@@ -110,6 +110,8 @@ base::Status Server::open() {
   core_worker_ = std::make_unique<os::Worker>(
       "core", 4096, [this] { commit_and_tick(); }, kLoopEvery);
   running_ = true;
+  CarrierDesk& desk = *this;
+  pickups_ = std::make_unique<Pickups>(desk, clock_, options_.sticks);
   LANDER_TRY(open_http());
   join_thread_ = std::thread([this] { join_hub(); });
   return {};
@@ -184,7 +186,8 @@ base::Status Server::load_accounts() {
 Server::~Server() {
   stop_carriers();
   http_.reset();
-  reader_.stop();  // it starts drivers: none after they are stopped
+  pickups_.reset();  // it asks the core, and waits
+  reader_.stop();    // it starts drivers: none after they are stopped
   drivers_.stop();
   trainer_.stop();  // it posts to the core, and tells of its progress here
   upkeep_.reset();

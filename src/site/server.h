@@ -27,6 +27,7 @@
 #include "site/core.h"
 #include "site/drivers.h"
 #include "site/intake.h"
+#include "site/pickups.h"
 
 namespace lander::site {
 
@@ -36,6 +37,7 @@ struct ServerOptions {
   std::uint16_t port = 8443;
   std::string name;  // until it is enrolled; empty: the host's name
   base::DurationUs contact_every = 20 * base::kSecond;
+  std::vector<std::string> sticks = {"/media", "/run/media"};  // where they are mounted
 };
 
 class Server : public Shell, private CarrierDesk {
@@ -70,6 +72,7 @@ class Server : public Shell, private CarrierDesk {
   os::Clock& clock() { return clock_; }
   api::Live& live() { return live_; }
   Drivers& drivers() { return drivers_; }
+  Pickups& pickups() { return *pickups_; }
 
   struct LinkState {
     bool enrolled = false;
@@ -140,6 +143,7 @@ class Server : public Shell, private CarrierDesk {
   std::atomic<std::uint64_t> signals_dropped_{0};
   Intake intake_;
   Drivers drivers_;
+  std::unique_ptr<Pickups> pickups_;
   std::unique_ptr<http::Server> http_;
   std::unique_ptr<api::Gate> gate_;
 

@@ -21,11 +21,13 @@ base::Bytes encode_instance(const link::Instance& instance) {
 
 }  // namespace
 
-Uplink::Uplink(Context& context, Alarms& alarms, Apps& apps, Ways& ways, Identity identity)
+Uplink::Uplink(Context& context, Alarms& alarms, Apps& apps, Ways& ways, Courier& courier,
+               Identity identity)
     : context_(context),
       alarms_(alarms),
       apps_(apps),
       ways_(ways),
+      courier_(courier),
       identity_(std::move(identity)),
       outbox_(context.store.epoch()) {}
 
@@ -44,7 +46,8 @@ base::Status Uplink::load() {
   LANDER_ASSIGN(const auto lanes, context_.store.lanes());
   began_ = context_.clock.monotonic_us();
   for (const auto& lane : lanes) {
-    outbox_.set_through(lane.lane, lane.floor);
+    // The pickup lane's floor is what any recipient holds: the courier keeps who holds what.
+    if (lane.lane != link::kLanePickup) outbox_.set_through(lane.lane, lane.floor);
     last_at_start_[lane.lane] = lane.last;
   }
   // Durable before anything is sent: two runs never call themselves the same.

@@ -16,6 +16,7 @@
 #include "site/alarms.h"
 #include "site/apps.h"
 #include "site/context.h"
+#include "site/courier.h"
 #include "site/identity.h"
 #include "site/ways.h"
 
@@ -24,7 +25,9 @@ namespace lander::site {
 // Core's thread only.
 class Uplink {
  public:
-  Uplink(Context& context, Alarms& alarms, Apps& apps, Ways& ways, Identity identity);
+  // `courier`: told what the hub holds of the pickup lane.
+  Uplink(Context& context, Alarms& alarms, Apps& apps, Ways& ways, Courier& courier,
+         Identity identity);
   base::Status load();
 
   // The next sealed message over a carrier. A full one has heads, receipts, wants and as many
@@ -100,7 +103,7 @@ class Uplink {
   base::Status take_short(base::ByteView sealed);
   base::Status effect(const link::Item& item, const twin::Desired& in_force,
                       Effects& effects) const;
-  void receipts(const std::vector<link::Receipt>& receipts, base::TimeUs sent, bool whole);
+  void receipts(std::vector<link::Receipt> receipts, base::TimeUs sent, bool whole);
   base::Status count_sent(std::uint8_t lane, std::uint64_t from, std::uint64_t through);
   base::Status renew_epoch(const char* why);
   base::Status renew_keys();
@@ -109,6 +112,7 @@ class Uplink {
   Alarms& alarms_;
   Apps& apps_;
   Ways& ways_;
+  Courier& courier_;
   const Identity identity_;
   link::Outbox outbox_;
   link::Receiver receiver_;
