@@ -169,7 +169,7 @@ class Fleet {
     const auto sealed = must(link::seal(bundle, site.keys), "seal");
     auto contact = carriers_[i]->exchange(sealed);
     const bool fine = contact.ok() && contact->received.size() == 1 &&
-                      link::open(contact->received[0], site.keys, kTenant, site.name, true).ok();
+                      link::open(contact->received[0], site.keys, {kTenant, site.name, true}).ok();
     if (!fine && failed_++ == 0) {
       std::fprintf(stderr, "bench: %s: %s\n", site.name.c_str(),
                    contact.ok() ? "no answer in it" : contact.error().message().c_str());

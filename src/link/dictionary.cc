@@ -137,6 +137,16 @@ std::optional<base::Bytes> Dictionary::add(const alert::Event& event) {
   return encode_body(added);
 }
 
+std::vector<base::Bytes> Dictionary::retell() const {
+  std::vector<base::Bytes> out;
+  for (std::size_t first = 0; first < entries_.size(); first += kMaxNew) {
+    const auto from = entries_.begin() + static_cast<std::ptrdiff_t>(first);
+    const auto count = std::min<std::size_t>(kMaxNew, entries_.size() - first);
+    out.push_back(encode_body({first, {from, from + static_cast<std::ptrdiff_t>(count)}}));
+  }
+  return out;
+}
+
 base::Status Dictionary::take_now(std::uint64_t first, const std::vector<Entry>& entries) {
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const std::uint64_t number = first + i;

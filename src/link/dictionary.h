@@ -2,7 +2,7 @@
 // about, and datastreams. Pure. Format: docs/formats/short.md.
 //
 // The site numbers; the hub learns by items of type "dictionary" in the state lane, which neither
-// expire nor are superseded. A dictionary is of one epoch: a new epoch begins an empty one.
+// expire nor are superseded. A new epoch is told all of it again.
 #pragma once
 
 #include <cstdint>
@@ -42,6 +42,8 @@ class Dictionary {
   // Adds what the brief of `event` names and is not there yet; the body of the item that tells the
   // peer of it. Nothing: all is there (or the event is no raise), or the dictionary is full.
   std::optional<base::Bytes> add(const alert::Event& event);
+  // All of it as bodies of items, for a new epoch.
+  std::vector<base::Bytes> retell() const;
   // The peer's: adds the entries of an item's body. Known ones change nothing; one that leaves a
   // gap waits inside until it is closed. kCorrupt: it says otherwise than before, or no honest peer
   // says it; kExhausted: too many wait; do not receipt it, and it comes again.

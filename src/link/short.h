@@ -38,8 +38,8 @@ struct OpenedShort {
   base::Bytes plain;
 };
 // `newest`: the highest counter that came under each of `keys` (the same order; 0: none yet). The
-// message's own is the nearest to it that its 12 bits allow, or one of the next: up to 2,048 may
-// come late, up to 63,487 may be lost in a row. One that was opened before opens again.
+// message's own is the nearest to it that its 12 bits allow, or one of the next: one may come
+// late by 2,047 others, 63,487 may be lost in a row. One that was opened before opens again.
 // kUnauthenticated: no key opens it (an epoch that is not known yet, or it is not ours); kCorrupt:
 // not a short message at all.
 base::Result<OpenedShort> open_short(std::span<const ShortKeys> keys,

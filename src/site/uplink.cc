@@ -4,6 +4,7 @@
 
 #include "base/cbor.h"
 #include "os/log.h"
+#include "site/worth.h"
 
 namespace lander::site {
 namespace {
@@ -62,6 +63,7 @@ base::Status Uplink::load() {
   store::Batch batch;
   batch.records.push_back({std::string(kMarkRecord), "instance", encode_instance(instance_)});
   LANDER_TRY(context_.store.commit(batch));
+  LANDER_TRY(tell_dictionary());
   return renew_keys();
 }
 
@@ -84,7 +86,23 @@ base::Status Uplink::renew_epoch(const char* why) {
   LANDER_TRY(context_.store.renew_epoch());
   os::log_warn("link", "a new epoch begins: what waits is numbered anew", {{"why", why}});
   outbox_ = link::Outbox(context_.store.epoch());
+  LANDER_TRY(tell_dictionary());
   return renew_keys();
+}
+
+// An epoch is told all of it once: what was told in another one, this hub's end does not count.
+base::Status Uplink::tell_dictionary() {
+  base::CborWriter epoch;
+  epoch.unsigned_integer(outbox_.epoch());
+  LANDER_ASSIGN(const auto told, context_.store.record(kMarkRecord, "dictionary"));
+  if (told && *told == epoch.out()) return {};
+  store::Batch batch;
+  for (auto& body : alarms_.dictionary().retell()) {
+    batch.items.push_back({link::kLaneState, "dictionary", std::move(body), kWorthOfState});
+  }
+  batch.records.push_back({std::string(kMarkRecord), "dictionary", epoch.take()});
+  LANDER_TRY(context_.store.commit(batch));
+  return {};
 }
 
 // Spent when it is durable that it is: a counter never comes twice under one key.
@@ -97,7 +115,7 @@ base::Result<std::uint64_t> Uplink::next_counter() {
     LANDER_TRY(context_.store.commit(batch));
     counters_reserved_ = counter_ + kCountersAtOnce;
   }
-  return counter_++;
+  return ++counter_;
 }
 
 base::Result<link::Bundle> Uplink::head(std::uint64_t desired_revision,

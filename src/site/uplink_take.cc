@@ -35,7 +35,7 @@ base::Status Uplink::effect(const link::Item& item, const twin::Desired& in_forc
                             Effects& effects) const {
   if (item.type == "alert-event") {
     LANDER_ASSIGN(const alert::Event event, alert::decode_event(item.body));
-    LANDER_ASSIGN(auto record, alarms_.from_hub(event));
+    LANDER_ASSIGN(auto record, alarms_.to_site(event));
     effects.batch.records.push_back(std::move(record));
     effects.events.push_back(event);
   } else if (item.type == "desired") {

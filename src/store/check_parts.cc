@@ -143,8 +143,10 @@ bool Checker::Hours::exact(TimeUs hour) const {
 }
 
 Status Checker::thinned(SeriesKey key, Segment segment, Hours& hours) {
-  LANDER_ASSIGN(Query rows, connection_->query("SELECT t_first,t_last FROM thinned WHERE series=?"
-                                               " AND segment=? ORDER BY t_first"));
+  LANDER_ASSIGN(Query rows,
+                connection_->query("SELECT t_first,t_last,count,wiped FROM thinned WHERE"
+                                   " series=?"
+                                   " AND segment=? ORDER BY t_first"));
   rows->bind(1, std::int64_t{key}).bind(2, std::int64_t{segment});
   TimeUs before = INT64_MIN;
   for (;;) {
@@ -154,6 +156,9 @@ Status Checker::thinned(SeriesKey key, Segment segment, Hours& hours) {
     if (span.first > span.last || span.first <= before) {
       find(key, segment, span, "thinned", 0,
            "what it tells was thinned overlaps the one before it");
+    }
+    if (rows->integer(3) < 0 || rows->integer(3) > rows->integer(2)) {
+      find(key, segment, span, "thinned", 0, "it tells of more that was wiped than went");
     }
     before = span.last;
     hours.unsure.push_back(span);
@@ -271,26 +276,34 @@ Status Checker::objects() {
   }
 }
 
+// From its floor to its last each number is an item's, or stands in `gone`.
 Status Checker::items() {
   LANDER_ASSIGN(Query rows,
-                connection_->query("SELECT l.lane,l.last,count(i.number),coalesce(min(i.number),0),"
-                                   "coalesce(max(i.number),0) FROM lane l LEFT JOIN item i"
-                                   " ON i.lane=l.lane GROUP BY l.lane"));
+                connection_->query("SELECT l.lane,l.floor,l.last,"
+                                   "(SELECT count(*) FROM item i WHERE i.lane=l.lane AND"
+                                   " i.number>l.floor),"
+                                   "(SELECT coalesce(sum(last-first+1),0) FROM gone g WHERE"
+                                   " g.lane=l.lane),"
+                                   "(SELECT count(*) FROM item i WHERE i.lane=l.lane AND"
+                                   " i.number>l.last)+(SELECT count(*) FROM gone g WHERE"
+                                   " g.lane=l.lane AND (g.last>l.last OR g.first<=l.floor OR"
+                                   " EXISTS(SELECT 1 FROM item i WHERE i.lane=l.lane AND"
+                                   " i.number BETWEEN g.first AND g.last))) FROM lane l"));
   for (;;) {
     LANDER_ASSIGN(const bool row, rows->step());
     if (!row) break;
-    const std::int64_t last = rows->integer(1), count = rows->integer(2);
-    report_.items += static_cast<std::uint64_t>(count);
-    if (count == 0) continue;
-    if (rows->integer(4) == last && rows->integer(4) - rows->integer(3) + 1 == count) continue;
+    const std::int64_t numbers = rows->integer(2) - rows->integer(1);
+    const std::int64_t waiting = rows->integer(3), gone = rows->integer(4);
+    report_.items += static_cast<std::uint64_t>(waiting);
+    if (waiting + gone == numbers && rows->integer(5) == 0) continue;
     find({"items of lane " + std::to_string(rows->integer(0)),
           {},
           0,
           0,
           0,
-          std::to_string(count) + " wait, numbered " + std::to_string(rows->integer(3)) + " to " +
-              std::to_string(rows->integer(4)) + " of " + std::to_string(last) +
-              ": expected no gap"});
+          std::to_string(waiting) + " wait and " + std::to_string(gone) + " are told to be gone, " +
+              std::to_string(numbers) + " numbers were given since the last that is receipted" +
+              (rows->integer(5) == 0 ? "" : "; some are told twice")});
   }
   LANDER_ASSIGN(Query strays, connection_->query("SELECT count(*) FROM item WHERE lane NOT IN"
                                                  " (SELECT lane FROM lane)"));

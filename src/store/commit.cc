@@ -1,6 +1,7 @@
 // One batch, one transaction: sorts out repeats, makes a frame, writes all of it, and only then
 // changes what is in memory.
 #include <algorithm>
+#include <cmath>
 
 #include "sensing/value.h"
 #include "store/schema.h"
@@ -39,6 +40,13 @@ Status SqliteStore::admit(const Batch& batch) const {
     if (item.type.empty()) return invalid("an item without a type");
     if (item.body.size() > kMaxItemBytes) {
       return invalid("item of type " + item.type + " is over 1 MiB");
+    }
+    if (item.subject.size() > kMaxSubjectBytes) {
+      return invalid("item of type " + item.type + ": its subject is over 256 bytes");
+    }
+    if (!std::isfinite(item.worth) || item.expires < 0) {
+      return invalid("item of type " + item.type +
+                     ": expected a finite worth, and a time to expire or 0");
     }
   }
   for (const Record& record : batch.records) {
@@ -167,8 +175,9 @@ Status SqliteStore::write_frame(const Stamp& stamp, base::TimeUs wall, Prepared&
 
 Status SqliteStore::write_items(const Batch& batch, base::TimeUs created, Prepared& prepared) {
   for (const NewItem& item : batch.items) {
+    if (!item.subject.empty()) LANDER_TRY(supersede(item));
     LANDER_ASSIGN(const std::uint64_t number, number_item(item.lane));
-    LANDER_TRY(write_item(item.lane, number, item.type, created, false, item.body));
+    LANDER_TRY(write_item(item, number, created, false));
     prepared.result.item_numbers.push_back(number);
   }
   return {};
@@ -193,6 +202,7 @@ void SqliteStore::apply(Prepared& prepared, Book next) {
   for (Delta& delta : prepared.deltas) {
     Series& series = *delta.series;
     merge(series.extents, delta.extents);
+    if (series.first_frame == 0) series.first_frame = prepared.frame.id;
     series.last_frame = prepared.frame.id;
     const Extent* best = newest_extent(*book_, series.extents);
     const auto ends_at_best = [&](const Extent& extent) {

@@ -36,7 +36,7 @@ Status SqliteStore::count_bunch(std::int64_t bunch) {
     const std::lock_guard lock(state_);
     frames = tail_.after(progress_.through);
     // What was not offered to the link yet must stay.
-    if (bunch == 0 && offering_) {
+    if (bunch == 0 && any_exit()) {
       std::erase_if(frames, [&](const TailFrame& frame) { return frame.id > offered_through_; });
     }
   }
@@ -81,6 +81,21 @@ Status SqliteStore::begin_bunch() {
 Status SqliteStore::set_progress(std::int64_t bunch, std::int64_t series) {
   const std::lock_guard writing(writer_->mutex());
   LANDER_ASSIGN(os::Transaction transaction, os::Transaction::begin(writer_->database()));
+  if (any_exit()) {
+    std::int64_t offered = 0;
+    {
+      const std::lock_guard lock(state_);
+      offered = offered_through_;
+    }
+    if (bunch > offered) {  // an exit was opened meanwhile: another time
+      bunch_.reset();
+      return {};
+    }
+    // Frames that gave no items were not worth a write; when they are in chunks, nobody could tell
+    // that they were looked at.
+    LANDER_TRY(set_meta(*writer_, "offered_through", offered));
+    LANDER_TRY(set_meta(*writer_, "outbox_offered", offered));
+  }
   LANDER_TRY(set_meta(*writer_, "bunch_through", bunch));
   LANDER_TRY(set_meta(*writer_, "bunch_series", series));
   const std::lock_guard visible(visible_);
@@ -286,7 +301,7 @@ Result<bool> SqliteStore::compact() {
     }
   }
   if (!progress.under_way()) {
-    if (offering_) {
+    if (any_exit()) {
       LANDER_ASSIGN(const bool more, offer(kOfferBytes));
       if (more) return true;
     }

@@ -59,6 +59,22 @@ class ForwardingStore : public Store {
   base::Result<bool> offer_raw(std::size_t max_bytes) override {
     return store_->offer_raw(max_bytes);
   }
+  base::Status start_pickup() override { return store_->start_pickup(); }
+  base::Result<std::vector<Item>> items(Lane lane, std::span<const std::uint64_t> numbers,
+                                        std::size_t max_bytes) const override {
+    return store_->items(lane, numbers, max_bytes);
+  }
+  base::Result<std::vector<Head>> heads(Lane lane, std::uint64_t after,
+                                        std::size_t max) const override {
+    return store_->heads(lane, after, max);
+  }
+  base::Result<std::vector<GoneRange>> gone(Lane lane, std::size_t max) const override {
+    return store_->gone(lane, max);
+  }
+  base::Status recall_items(Lane lane, std::uint64_t through) override {
+    return store_->recall_items(lane, through);
+  }
+  base::Result<Wiped> wipe(base::TimeUs before) override { return store_->wipe(before); }
   base::Result<std::vector<Item>> items(Lane lane, std::uint64_t after, std::size_t max_items,
                                         std::size_t max_bytes) const override {
     return store_->items(lane, after, max_items, max_bytes);

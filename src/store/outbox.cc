@@ -13,11 +13,9 @@ using base::Result;
 using base::Status;
 using sensing::SeriesBlock;
 
-constexpr std::size_t kRawItemBytes = 512 << 10;
-constexpr std::size_t kPartOverhead = 96;  // id, revision, offsets: an upper bound
-// Of one step of offer_raw(): bounds its memory.
-constexpr std::size_t kOfferBytes = 2 << 20;
-constexpr std::size_t kSampleBytes = 8;  // at most, of one that leaves, but for its string
+std::int64_t as_bound(std::uint64_t number) {
+  return static_cast<std::int64_t>(std::min<std::uint64_t>(number, INT64_MAX));
+}
 
 // Adds the chunk's samples with what their UTC differs from the claimed time by; a chunk of one
 // difference, which nearly all are, keeps its bytes.
@@ -53,6 +51,8 @@ Status place_chunk(const sensing::ClockBook& book, Segment segment, base::ByteVi
 
 }  // namespace
 
+// --- Made, in the caller's transaction ----------------------------------------------------------
+
 Result<std::uint64_t> SqliteStore::number_item(Lane lane) {
   LANDER_ASSIGN(
       Query query,
@@ -66,137 +66,49 @@ Result<std::uint64_t> SqliteStore::number_item(Lane lane) {
   return number;
 }
 
-Status SqliteStore::write_item(Lane lane, std::uint64_t number, std::string_view type,
-                               base::TimeUs created, bool raw, base::ByteView body) {
-  LANDER_ASSIGN(Query query, writer_->query("INSERT INTO item(lane,number,type,created,raw,body)"
-                                            " VALUES(?,?,?,?,?,?)"));
-  query->bind(1, std::int64_t{lane}).bind(2, static_cast<std::int64_t>(number)).bind(3, type);
-  query->bind(4, created).bind(5, std::int64_t{raw}).bind(6, body);
+Status SqliteStore::write_item(const NewItem& item, std::uint64_t number, base::TimeUs created,
+                               bool raw) {
+  LANDER_ASSIGN(Query query,
+                writer_->query("INSERT INTO item(lane,number,type,created,raw,body,worth,expires,"
+                               "subject) VALUES(?,?,?,?,?,?,?,?,?)"));
+  query->bind(1, std::int64_t{item.lane}).bind(2, static_cast<std::int64_t>(number));
+  query->bind(3, std::string_view(item.type)).bind(4, created).bind(5, std::int64_t{raw});
+  query->bind(6, base::ByteView(item.body)).bind(7, item.worth).bind(8, item.expires);
+  query->bind(9, std::string_view(item.subject));
   return query->run();
 }
 
-bool SqliteStore::may_leave(SeriesKey key) const {
-  const std::lock_guard lock(state_);
-  const Series* series = find(key);
-  if (series == nullptr) return false;
-  return newest_of(*series).policy.uplink == sensing::Uplink::kRaw;
-}
-
-// What the clock's offset is, is told as it is known when they leave.
-Status SqliteStore::write_raw_items(const std::vector<RawPart>& parts, std::int64_t through) {
-  const std::lock_guard writing(writer_->mutex());
-  const base::TimeUs created = utc_now().time;
-  LANDER_ASSIGN(os::Transaction transaction, os::Transaction::begin(writer_->database()));
-  for (std::size_t from = 0; from < parts.size();) {
-    std::size_t bytes = 0, end = from;
-    for (; end < parts.size(); ++end) {
-      bytes += parts[end].chunk.size() + kPartOverhead;
-      if (bytes > kRawItemBytes && end > from) break;
+// What waits of its lane, type and subject goes.
+Status SqliteStore::supersede(const NewItem& item) {
+  std::vector<std::uint64_t> older;
+  {
+    LANDER_ASSIGN(Query rows,
+                  writer_->query("SELECT number FROM item INDEXED BY item_subject WHERE lane=?1 AND"
+                                 " type=?2 AND subject=?3 AND subject<>'' AND"
+                                 " number>(SELECT floor FROM lane WHERE lane=?1)"));
+    rows->bind(1, std::int64_t{item.lane}).bind(2, std::string_view(item.type));
+    rows->bind(3, std::string_view(item.subject));
+    for (;;) {
+      LANDER_ASSIGN(const bool row, rows->step());
+      if (!row) break;
+      older.push_back(static_cast<std::uint64_t>(rows->integer(0)));
     }
-    LANDER_ASSIGN(const std::uint64_t number, number_item(*options_.raw_lane));
-    LANDER_TRY(write_item(*options_.raw_lane, number, "blocks", created, true,
-                          encode_raw(std::span(parts).subspan(from, end - from))));
-    from = end;
   }
-  LANDER_TRY(set_meta(*writer_, "offered_through", through));
-  LANDER_TRY(transaction.commit());
-  const std::lock_guard lock(state_);
-  offered_through_ = through;
+  for (const std::uint64_t number : older) {
+    LANDER_TRY(make_gone(item.lane, number, store::Gone::kSuperseded));
+  }
   return {};
 }
 
-Result<bool> SqliteStore::offer_raw(std::size_t max_bytes) {
-  if (!options_.raw_lane) return false;
-  if (!offering_) {
-    const std::lock_guard writing(writer_->mutex());
-    LANDER_TRY(set_meta(*writer_, "offering", 1));
-    offering_ = true;
-  }
-  return offer(max_bytes);
-}
-
-Result<bool> SqliteStore::offer(std::size_t max_bytes) {
-  const std::lock_guard offering(offer_);
-  std::vector<TailFrame> frames;
-  std::vector<SeriesKey> keys;
-  {
-    const std::lock_guard lock(state_);
-    frames = tail_.after(offered_through_);
-    for (const auto& series : series_) keys.push_back(series->key);
-  }
-  if (frames.empty()) return false;
-  std::erase_if(keys, [&](SeriesKey key) { return !may_leave(key); });
-  std::map<SeriesKey, BySegment> gathered;
-  std::size_t taken = 0, bytes = 0;
-  // At least one frame, lest one that is too large be the last that ever left.
-  for (; taken < frames.size() && bytes < std::min(max_bytes, kOfferBytes); ++taken) {
-    if (keys.empty()) continue;
-    LANDER_ASSIGN(const std::size_t found, gather_raw(frames[taken], keys, gathered));
-    bytes += found;
-  }
-  if (taken == 0) return true;
-  std::vector<RawPart> parts;
-  for (auto& [key, by_segment] : gathered) {
-    for (auto& [segment, samples] : by_segment) {
-      if (!ascends(samples)) sort_by_time(samples);
-      for (Rewrite::Chunk& chunk : cut(samples)) {
-        parts.push_back({key, segment, std::move(chunk.data)});
-      }
-    }
-  }
-  if (parts.empty()) {
-    // Not worth a write: after a restart they are looked at again, to the same end.
-    const std::lock_guard lock(state_);
-    offered_through_ = frames[taken - 1].id;
-  } else {
-    LANDER_TRY(write_raw_items(parts, frames[taken - 1].id));
-  }
-  return taken < frames.size();
-}
-
-Result<std::size_t> SqliteStore::gather_raw(const TailFrame& frame,
-                                            const std::vector<SeriesKey>& keys,
-                                            std::map<SeriesKey, BySegment>& out) {
-  const Book book = this->book();
-  StoredFrame stored;
-  {
-    const auto [connection, lock] = lend_reader();
-    LANDER_ASSIGN(stored, load_frame(*connection, frame.id));
-  }
-  std::size_t found = 0;
-  const auto take = [&]() -> Status {
-    LANDER_ASSIGN(FrameReader reader, FrameReader::open(stored.data));
-    const Placer place(*book, stored.stamp);
-    Samples samples;
-    for (const SeriesKey key : keys) {
-      LANDER_ASSIGN(const bool here, reader.find(key));
-      if (!here) continue;
-      samples.cut(0);
-      LANDER_TRY(reader.append_to(kind_of(key), samples));
-      samples.sequences.clear();
-      found += samples.size() * kSampleBytes;
-      for (const std::string& bytes : samples.block.strings) found += bytes.size();
-      for (std::size_t at = 0; at < samples.size(); ++at) {
-        Samples& into = out[key][place(samples.block.times[at])];
-        into.block.kind = samples.block.kind;
-        append(into, samples, at);
-      }
-    }
-    return {};
-  };
-  if (auto taken = take(); !taken.ok()) {
-    found_damage(lost_with(frame), *book, taken.error());
-  }
-  return found;
-}
+// --- Read ---------------------------------------------------------------------------------------
 
 // A raw item's body as it leaves: chunks with what tells their time, of series that may leave now.
-Result<base::Bytes> SqliteStore::placed_body(base::ByteView raw) const {
+Result<base::Bytes> SqliteStore::placed_body(Lane lane, base::ByteView raw) const {
   const Book book = this->book();
   std::vector<SeriesBlock> out;
   LANDER_ASSIGN(const std::vector<RawPart> parts, decode_raw(raw));
   for (const RawPart& part : parts) {
-    if (!may_leave(part.series)) continue;
+    if (!may_leave(part.series, lane)) continue;
     const auto datastream = this->datastream(part.series);
     const auto placed = place_chunk(*book, part.segment, part.chunk, *datastream, out);
     if (!placed.ok()) {
@@ -207,50 +119,106 @@ Result<base::Bytes> SqliteStore::placed_body(base::ByteView raw) const {
   return sensing::encode_blocks(out);
 }
 
+Result<SqliteStore::Taken> SqliteStore::take_item(Query& row, Lane lane, std::size_t& max_bytes,
+                                                  std::vector<Item>& out) const {
+  Item item{lane,
+            static_cast<std::uint64_t>(row->integer(0)),
+            std::string(row->text(1)),
+            row->integer(2),
+            {}};
+  const base::ByteView body = row->bytes(4);
+  if (body.size() > max_bytes) return Taken::kFull;
+  if (row->integer(3) != 0) {
+    auto placed = placed_body(lane, body);
+    if (!placed.ok()) {
+      found_damage({.place = "item " + std::to_string(lane) + "/" + std::to_string(item.number),
+                    .first = item.created,
+                    .last = item.created},
+                   *book(), placed.error());
+      const std::lock_guard lock(state_);
+      damaged_items_.emplace(lane, item.number);
+      return Taken::kNo;  // the lane is not held up by it
+    }
+    item.body = std::move(*placed);
+  } else {
+    item.body.assign(body.begin(), body.end());
+  }
+  if (item.body.size() > max_bytes) return Taken::kFull;
+  max_bytes -= item.body.size();
+  out.push_back(std::move(item));
+  return Taken::kYes;
+}
+
 Result<std::vector<Item>> SqliteStore::items(Lane lane, std::uint64_t after, std::size_t max_items,
                                              std::size_t max_bytes) const {
   const auto [connection, lock] = lend_reader();
-  LANDER_ASSIGN(Query rows, connection->query("SELECT number,type,created,raw,body FROM item"
-                                              " WHERE lane=? AND number>? ORDER BY number"));
-  rows->bind(1, std::int64_t{lane});
-  rows->bind(2, static_cast<std::int64_t>(std::min<std::uint64_t>(after, INT64_MAX)));
+  LANDER_ASSIGN(Query rows,
+                connection->query("SELECT number,type,created,raw,body FROM item WHERE lane=?1 AND"
+                                  " number>max(?2,(SELECT floor FROM lane WHERE lane=?1))"
+                                  " ORDER BY number"));
+  rows->bind(1, std::int64_t{lane}).bind(2, as_bound(after));
   std::vector<Item> out;
   while (out.size() < max_items) {
     LANDER_ASSIGN(const bool row, rows->step());
     if (!row) break;
-    Item item{lane,
-              static_cast<std::uint64_t>(rows->integer(0)),
-              std::string(rows->text(1)),
-              rows->integer(2),
-              {}};
-    const base::ByteView body = rows->bytes(4);
-    if (body.size() > max_bytes) break;
-    if (rows->integer(3) != 0) {
-      auto placed = placed_body(body);
-      if (!placed.ok()) {
-        found_damage({.place = "item " + std::to_string(lane) + "/" + std::to_string(item.number),
-                      .first = item.created,
-                      .last = item.created},
-                     *book(), placed.error());
-      }
-      // The lane is not held up by it.
-      item.body = placed.ok() ? std::move(*placed) : sensing::encode_blocks({});
-    } else {
-      item.body.assign(body.begin(), body.end());
-    }
-    if (item.body.size() > max_bytes) break;
-    max_bytes -= item.body.size();
-    out.push_back(std::move(item));
+    LANDER_ASSIGN(const Taken taken, take_item(rows, lane, max_bytes, out));
+    if (taken == Taken::kFull) break;
   }
   return out;
 }
 
-Status SqliteStore::forget_items(Lane lane, std::uint64_t through) {
-  const std::lock_guard writing(writer_->mutex());
-  LANDER_ASSIGN(Query query, writer_->query("DELETE FROM item WHERE lane=? AND number<=?"));
-  query->bind(1, std::int64_t{lane});
-  query->bind(2, static_cast<std::int64_t>(std::min<std::uint64_t>(through, INT64_MAX)));
-  return query->run();
+Result<std::vector<Item>> SqliteStore::items(Lane lane, std::span<const std::uint64_t> numbers,
+                                             std::size_t max_bytes) const {
+  const auto [connection, lock] = lend_reader();
+  std::vector<Item> out;
+  for (const std::uint64_t number : numbers) {
+    LANDER_ASSIGN(Query rows,
+                  connection->query("SELECT number,type,created,raw,body FROM item WHERE lane=?1"
+                                    " AND number=?2 AND number>(SELECT floor FROM lane WHERE"
+                                    " lane=?1)"));
+    rows->bind(1, std::int64_t{lane}).bind(2, as_bound(number));
+    LANDER_ASSIGN(const bool row, rows->step());
+    if (!row) continue;
+    LANDER_ASSIGN(const Taken taken, take_item(rows, lane, max_bytes, out));
+    if (taken == Taken::kFull) break;
+  }
+  return out;
+}
+
+Result<std::vector<Head>> SqliteStore::heads(Lane lane, std::uint64_t after,
+                                             std::size_t max) const {
+  const auto [connection, lock] = lend_reader();
+  LANDER_ASSIGN(Query rows,
+                connection->query("SELECT number,bytes,worth,created,expires FROM item"
+                                  " INDEXED BY item_head WHERE lane=?1 AND"
+                                  " number>max(?2,(SELECT floor FROM lane WHERE lane=?1))"
+                                  " ORDER BY number"));
+  rows->bind(1, std::int64_t{lane}).bind(2, as_bound(after));
+  std::vector<Head> out;
+  while (out.size() < max) {
+    LANDER_ASSIGN(const bool row, rows->step());
+    if (!row) break;
+    out.push_back({lane, static_cast<std::uint64_t>(rows->integer(0)),
+                   static_cast<std::uint64_t>(rows->integer(1)), rows->real(2), rows->integer(3),
+                   rows->integer(4)});
+  }
+  return out;
+}
+
+Result<std::vector<GoneRange>> SqliteStore::gone(Lane lane, std::size_t max) const {
+  const auto [connection, lock] = lend_reader();
+  LANDER_ASSIGN(Query rows, connection->query("SELECT first,last,why FROM gone WHERE lane=?"
+                                              " ORDER BY first"));
+  rows->bind(1, std::int64_t{lane});
+  std::vector<GoneRange> out;
+  while (out.size() < max) {
+    LANDER_ASSIGN(const bool row, rows->step());
+    if (!row) break;
+    out.push_back({static_cast<std::uint64_t>(rows->integer(0)),
+                   static_cast<std::uint64_t>(rows->integer(1)),
+                   static_cast<store::Gone>(rows->integer(2))});
+  }
+  return out;
 }
 
 Result<std::vector<Store::LaneState>> SqliteStore::lanes() const {
@@ -259,35 +227,94 @@ Result<std::vector<Store::LaneState>> SqliteStore::lanes() const {
     const auto [connection, lock] = lend_reader();
     LANDER_ASSIGN(
         Query rows,
-        connection->query("SELECT lane,last,(SELECT min(number) FROM item i WHERE"
-                          " i.lane=lane.lane),(SELECT created FROM item i WHERE"
-                          " i.lane=lane.lane ORDER BY number LIMIT 1) FROM lane ORDER BY lane"));
+        connection->query("SELECT l.lane,l.last,count(i.number),coalesce((SELECT created FROM item"
+                          " j INDEXED BY item_head WHERE j.lane=l.lane AND j.number>l.floor"
+                          " ORDER BY j.number LIMIT 1),0),l.floor,coalesce(sum(i.bytes),0)"
+                          " FROM lane l LEFT JOIN item i INDEXED BY item_head ON i.lane=l.lane AND"
+                          " i.number>l.floor GROUP BY l.lane ORDER BY l.lane"));
     for (;;) {
       LANDER_ASSIGN(const bool row, rows->step());
       if (!row) break;
-      LaneState state{static_cast<Lane>(rows->integer(0)),
-                      static_cast<std::uint64_t>(rows->integer(1)), 0, rows->integer(3)};
-      // Without gaps: those from the first that is there to the last that was given.
-      if (!rows->is_null(2)) {
-        state.waiting = state.last - static_cast<std::uint64_t>(rows->integer(2)) + 1;
-      }
-      out.push_back(state);
+      const auto count = [&](int column) {
+        return static_cast<std::uint64_t>(rows->integer(column));
+      };
+      out.push_back({static_cast<Lane>(count(0)), count(1), count(2), rows->integer(3), false,
+                     count(4), count(5)});
     }
   }
-  if (!options_.raw_lane) return out;
-  const std::lock_guard lock(state_);
-  if (tail_.frames().empty() || tail_.frames().back().id <= offered_through_) return out;
-  const bool any = std::any_of(series_.begin(), series_.end(), [&](const auto& series) {
-    return newest_of(*series).policy.uplink == sensing::Uplink::kRaw;
-  });
-  if (!any) return out;
-  auto at = std::lower_bound(out.begin(), out.end(), *options_.raw_lane,
-                             [](const LaneState& state, Lane lane) { return state.lane < lane; });
-  if (at == out.end() || at->lane != *options_.raw_lane) {
-    at = out.insert(at, LaneState{*options_.raw_lane});
-  }
-  at->unoffered = true;
+  add_unoffered(out);
   return out;
+}
+
+void SqliteStore::add_unoffered(std::vector<LaneState>& lanes) const {
+  std::set<Lane> exits, unoffered;
+  if (pickup_ && options_.pickup_lane) exits.insert(*options_.pickup_lane);
+  {
+    const std::lock_guard lock(state_);
+    const bool tail = !tail_.frames().empty() && tail_.frames().back().id > offered_through_;
+    for (const auto& series : series_) {
+      std::optional<Lane> exit = exit_of(*series);
+      // Before the first offer, which opens it.
+      if (!exit && may_leave_by_raw(*series)) exit = options_.raw_lane;
+      if (!exit || series->extents.empty()) continue;
+      if (tail || series->offered.value_or(INT64_MIN) != INT64_MAX) unoffered.insert(*exit);
+    }
+  }
+  exits.insert(unoffered.begin(), unoffered.end());
+  for (const Lane lane : exits) {
+    auto at = std::lower_bound(lanes.begin(), lanes.end(), lane,
+                               [](const LaneState& state, Lane l) { return state.lane < l; });
+    if (at == lanes.end() || at->lane != lane) at = lanes.insert(at, LaneState{lane});
+    at->unoffered = unoffered.contains(lane);
+  }
+}
+
+// --- Receipted -----------------------------------------------------------------------------------
+
+Status SqliteStore::forget_items(Lane lane, std::uint64_t through) {
+  const std::lock_guard writing(writer_->mutex());
+  LANDER_ASSIGN(const auto bounds, bounds_of(lane));
+  through = std::min(through, bounds.second);
+  if (through <= bounds.first) return {};
+  LANDER_ASSIGN(os::Transaction transaction, os::Transaction::begin(writer_->database()));
+  LANDER_TRY(keep_receipt(lane, bounds.first, through));
+  return transaction.commit();
+}
+
+Status SqliteStore::recall_items(Lane lane, std::uint64_t through) {
+  const std::lock_guard writing(writer_->mutex());
+  LANDER_ASSIGN(const auto bounds, bounds_of(lane));
+  if (through >= bounds.first) return {};
+  LANDER_ASSIGN(os::Transaction transaction, os::Transaction::begin(writer_->database()));
+  LANDER_TRY(note_missing(lane, through, bounds.first));
+  LANDER_TRY(set_floor(lane, through));
+  // The receipt of what is still receipted is the one that covered it.
+  LANDER_ASSIGN(Query keep, writer_->query("INSERT OR IGNORE INTO receipt(lane,through,time)"
+                                           " SELECT ?1,?2,time FROM receipt WHERE lane=?1 AND"
+                                           " through>=?2 ORDER BY through LIMIT 1"));
+  keep->bind(1, std::int64_t{lane}).bind(2, as_bound(through));
+  LANDER_TRY(keep->run());
+  LANDER_ASSIGN(Query drop, writer_->query("DELETE FROM receipt WHERE lane=? AND through>?"));
+  drop->bind(1, std::int64_t{lane}).bind(2, as_bound(through));
+  LANDER_TRY(drop->run());
+  receipted_bytes_.reset();
+  return transaction.commit();
+}
+
+// Floor and last; 0 and 0 when it never had an item.
+Result<std::pair<std::uint64_t, std::uint64_t>> SqliteStore::bounds_of(Lane lane) {
+  LANDER_ASSIGN(Query row, writer_->query("SELECT floor,last FROM lane WHERE lane=?"));
+  row->bind(1, std::int64_t{lane});
+  LANDER_ASSIGN(const bool known, row->step());
+  if (!known) return std::pair<std::uint64_t, std::uint64_t>(0, 0);
+  return std::pair(static_cast<std::uint64_t>(row->integer(0)),
+                   static_cast<std::uint64_t>(row->integer(1)));
+}
+
+Status SqliteStore::set_floor(Lane lane, std::uint64_t floor) {
+  LANDER_ASSIGN(Query query, writer_->query("UPDATE lane SET floor=? WHERE lane=?"));
+  query->bind(1, static_cast<std::int64_t>(floor)).bind(2, std::int64_t{lane});
+  return query->run();
 }
 
 std::uint64_t SqliteStore::epoch() const {
@@ -302,14 +329,19 @@ Status SqliteStore::renew_epoch() {
   LANDER_ASSIGN(os::Transaction transaction, os::Transaction::begin(writer_->database()));
   // By way of negative numbers, so that no two rows meet on the way.
   LANDER_TRY(writer_->database().execute(
+      "DELETE FROM item WHERE number<=(SELECT floor FROM lane l WHERE l.lane=item.lane);"
+      "DELETE FROM gone; DELETE FROM receipt;"
       "UPDATE item SET number=-r.place FROM (SELECT rowid AS id, row_number() OVER"
       " (PARTITION BY lane ORDER BY number) AS place FROM item) r WHERE r.id=item.rowid;"
       "UPDATE item SET number=-number;"
-      "UPDATE lane SET last=(SELECT count(*) FROM item i WHERE i.lane=lane.lane)"));
+      "UPDATE lane SET floor=0,last=(SELECT count(*) FROM item i WHERE i.lane=lane.lane)"));
   LANDER_TRY(set_meta(*writer_, "epoch", static_cast<std::int64_t>(epoch)));
+  LANDER_TRY(set_meta(*writer_, "outbox_epoch", static_cast<std::int64_t>(epoch)));
+  receipted_bytes_.reset();
   LANDER_TRY(transaction.commit());
   const std::lock_guard lock(state_);
   epoch_ = epoch;
+  damaged_items_.clear();
   return {};
 }
 

@@ -69,17 +69,23 @@ Status add_aside(Connection& connection, const sensing::ClockBook& book, SeriesK
 
 Status add_thinned(Connection& connection, const sensing::ClockBook& book, SeriesKey key,
                    TimeUs from, TimeUs to, std::vector<Gap>& gaps) {
-  LANDER_ASSIGN(Query rows, connection.query("SELECT segment,t_first,t_last,count FROM thinned"
-                                             " WHERE series=? ORDER BY segment,t_first"));
+  LANDER_ASSIGN(Query rows,
+                connection.query("SELECT segment,t_first,t_last,count,wiped FROM thinned"
+                                 " WHERE series=? ORDER BY segment,t_first"));
   rows->bind(1, std::int64_t{key});
   for (;;) {
     LANDER_ASSIGN(const bool row, rows->step());
     if (!row) return {};
     const auto segment = static_cast<Segment>(rows->integer(0));
-    const Gap gap{Gap::Why::kThinned, to_utc(book, segment, rows->integer(1)).time,
-                  to_utc(book, segment, rows->integer(2)).time,
-                  static_cast<std::uint64_t>(rows->integer(3))};
-    if (gap.to >= from && gap.from < to) gaps.push_back(gap);
+    const auto wiped = static_cast<std::uint64_t>(rows->integer(4));
+    Gap gap{Gap::Why::kThinned, to_utc(book, segment, rows->integer(1)).time,
+            to_utc(book, segment, rows->integer(2)).time,
+            static_cast<std::uint64_t>(rows->integer(3)) - wiped};
+    if (gap.to < from || gap.from >= to) continue;
+    if (gap.observations > 0 || wiped == 0) gaps.push_back(gap);
+    gap.why = Gap::Why::kWiped;
+    gap.observations = wiped;
+    if (wiped > 0) gaps.push_back(gap);
   }
 }
 

@@ -82,6 +82,18 @@ Result<std::unique_ptr<SqliteStore::Reading>> SqliteStore::Reading::begin(const 
   return out;
 }
 
+Result<std::unique_ptr<SqliteStore::Reading>> SqliteStore::Reading::begin(
+    const SqliteStore& store) {
+  std::unique_ptr<Reading> out(new Reading(store));
+  const std::lock_guard visible(store.visible_);
+  LANDER_TRY(out->pin());
+  const std::lock_guard lock(store.state_);
+  out->book_ = store.book_;
+  out->progress_ = store.progress_;
+  out->frames_ = store.tail_.after(out->progress_.through);
+  return out;
+}
+
 Result<StoredFrame> load_frame(Connection& connection, std::int64_t id) {
   LANDER_ASSIGN(Query row, connection.query("SELECT o.name,f.monotonic,f.data FROM frame f"
                                             " JOIN boot o ON o.id=f.boot WHERE f.id=?"));

@@ -18,6 +18,8 @@ class SqliteStore::Reading {
   };
   static base::Result<std::unique_ptr<Reading>> begin(const SqliteStore& store, base::TimeUs from,
                                                       base::TimeUs to, Parts& parts);
+  // Of the whole tail.
+  static base::Result<std::unique_ptr<Reading>> begin(const SqliteStore& store);
   ~Reading();
 
   Connection& connection() { return *connection_; }
@@ -26,6 +28,7 @@ class SqliteStore::Reading {
   const std::vector<Extent>& extents() const { return extents_; }
   // Of the tail, that may have times in the range and are not in this series' chunks yet.
   const std::vector<TailFrame>& frames() const { return frames_; }
+  const Progress& progress() const { return progress_; }
 
  private:
   friend class SqliteStore;

@@ -1,5 +1,7 @@
 #include "store/schema.h"
 
+#include <algorithm>
+
 #include "store/migrate.h"
 
 namespace lander::store {
@@ -41,9 +43,13 @@ Status expect_schema(Connection& connection) {
   LANDER_ASSIGN(const std::int64_t application, pragma(connection, "PRAGMA application_id"));
   LANDER_ASSIGN(const std::int64_t version, pragma(connection, "PRAGMA user_version"));
   LANDER_TRY(is_ours(application, version));
-  if (version == kLeastReader) return {};
+  std::int64_t schema = 0;
+  if (version == kLeastReader) {
+    LANDER_ASSIGN(schema, meta(connection, "schema"));
+  }
+  if (schema >= kSchemaVersion) return {};
   return Error(Code::kUnsupported,
-               "written by an older version (schema " + std::to_string(version) +
+               "written by an older version (schema " + std::to_string(std::max(version, schema)) +
                    "): start lander-site on it once, which brings it up to date");
 }
 
@@ -54,6 +60,15 @@ Status create_tables(Connection& connection) {
        {"compacted_through", "bunch_through", "bunch_series", "offered_through", "offering"}) {
     LANDER_TRY(set_meta(connection, name, 0));
   }
+  return add_schema_3(connection);
+}
+
+Status add_schema_3(Connection& connection) {
+  LANDER_TRY(connection.database().execute(kAdded3));
+  LANDER_TRY(set_meta(connection, "pickup", 0));
+  // As if an older release had run until now: load() settles what that left.
+  LANDER_TRY(set_meta(connection, "outbox_offered", -1));
+  LANDER_TRY(set_meta(connection, "outbox_epoch", 0));
   return set_meta(connection, "schema", kSchemaVersion);
 }
 
@@ -99,7 +114,11 @@ Status prepare_schema(Connection& connection, os::Random& random) {
   if (version != kLeastReader) {
     return Error(Code::kCorrupt, "schema " + std::to_string(version) + " never was");
   }
-  return {};
+  LANDER_ASSIGN(const std::int64_t schema, meta(connection, "schema"));
+  if (schema >= kSchemaVersion) return {};
+  LANDER_ASSIGN(os::Transaction transaction, os::Transaction::begin(connection.database()));
+  LANDER_TRY(add_schema_3(connection));
+  return transaction.commit();
 }
 
 }  // namespace lander::store

@@ -9,7 +9,7 @@ namespace lander::store {
 
 // What wrote it, in `meta`: newer ones may have more tables, columns with a default and rows of
 // `meta`.
-inline constexpr std::int64_t kSchemaVersion = 2;
+inline constexpr std::int64_t kSchemaVersion = 3;
 // The oldest version of this program that can open it, in `user_version`: raised only by what an
 // older program would misread or break.
 inline constexpr std::int64_t kLeastReader = 2;
@@ -55,6 +55,26 @@ CREATE TABLE item(lane INTEGER NOT NULL, number INTEGER NOT NULL, type TEXT NOT 
   created INTEGER NOT NULL, raw INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY(lane, number));
 )sql";
 
+// What schema 3 added: an older program works on, and alters none of it but by its indices.
+// `item_head` has all that is asked of an item without its body.
+inline constexpr const char* kAdded3 = R"sql(
+ALTER TABLE lane ADD COLUMN floor INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE item ADD COLUMN worth REAL NOT NULL DEFAULT 0;
+ALTER TABLE item ADD COLUMN expires INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE item ADD COLUMN subject TEXT NOT NULL DEFAULT '';
+ALTER TABLE item ADD COLUMN bytes INTEGER AS (length(body));
+CREATE INDEX item_head ON item(lane, number, bytes, worth, created, expires, raw);
+CREATE INDEX item_expires ON item(expires) WHERE expires>0;
+CREATE INDEX item_subject ON item(lane, type, subject, number) WHERE subject<>'';
+CREATE TABLE gone(lane INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+  why INTEGER NOT NULL, PRIMARY KEY(lane, first)) WITHOUT ROWID;
+CREATE TABLE receipt(lane INTEGER NOT NULL, through INTEGER NOT NULL, time INTEGER NOT NULL,
+  PRIMARY KEY(lane, through)) WITHOUT ROWID;
+CREATE TABLE offered(series INTEGER PRIMARY KEY, through INTEGER NOT NULL,
+  incomplete INTEGER NOT NULL);
+ALTER TABLE thinned ADD COLUMN wiped INTEGER NOT NULL DEFAULT 0;
+)sql";
+
 // Creates what is missing. kUnsupported when a newer program must read it, kCorrupt when it is none
 // of ours.
 base::Status prepare_schema(Connection& connection, os::Random& random);
@@ -62,6 +82,7 @@ base::Status prepare_schema(Connection& connection, os::Random& random);
 // first.
 base::Status expect_schema(Connection& connection);
 base::Status create_tables(Connection& connection);  // kTables and their rows of meta
+base::Status add_schema_3(Connection& connection);   // to schema 2, in the caller's transaction
 
 std::uint64_t fresh_epoch(os::Random& random);  // 63 bits, never 0
 base::Status set_meta(Connection& connection, std::string_view name, std::int64_t value);

@@ -106,11 +106,26 @@ Status SqliteStore::load() {
   LANDER_ASSIGN(offered_through_, meta(*writer_, "offered_through"));
   LANDER_ASSIGN(const std::int64_t offering, meta(*writer_, "offering"));
   offering_ = offering != 0;
+  LANDER_ASSIGN(const std::int64_t pickup, meta(*writer_, "pickup"));
+  pickup_ = pickup != 0;
   LANDER_TRY(load_series());
   LANDER_TRY(load_book());
   LANDER_TRY(load_extents());
   LANDER_TRY(load_counts());  // before the tail: damage that is known is not found anew
-  return load_tail();
+  LANDER_TRY(load_tail());
+  LANDER_TRY(load_offered());
+  return snapshot_ ? Status() : settle_outbox();
+}
+
+Status SqliteStore::load_offered() {
+  LANDER_ASSIGN(Query rows, writer_->query("SELECT series,through FROM offered"));
+  for (;;) {
+    LANDER_ASSIGN(const bool row, rows->step());
+    if (!row) return {};
+    Series* series = find(static_cast<SeriesKey>(rows->integer(0)));
+    if (series == nullptr) return Error(Code::kCorrupt, "offered of no series");
+    series->offered = rows->integer(1);
+  }
 }
 
 Status SqliteStore::load_counts() {
@@ -125,7 +140,10 @@ Status SqliteStore::load_counts() {
   std::uint64_t ignored = 0;
   LANDER_TRY(sums("SELECT count(*),coalesce(sum(bytes),0) FROM object", stats_.objects,
                   stats_.object_bytes));
-  LANDER_TRY(sums("SELECT count(*),coalesce(sum(count),0) FROM thinned", ignored, stats_.thinned));
+  LANDER_TRY(
+      sums("SELECT coalesce(sum(wiped),0),coalesce(sum(count),0)-coalesce(sum(wiped),0) FROM"
+           " thinned",
+           stats_.wiped, stats_.thinned));
   LANDER_TRY(
       sums("SELECT count(*),coalesce(sum(observations),0) FROM damaged", ignored, stats_.damaged));
   LANDER_ASSIGN(Query rows, writer_->query("SELECT place,observations FROM damaged"));
@@ -223,6 +241,7 @@ void SqliteStore::count_frame(TailFrame& frame, const Stamp& stamp, base::ByteVi
       Series* series = find(reader.series());
       if (series == nullptr) return Error(Code::kCorrupt, "samples of no series");
       if (frame.id <= progress_.of(series->key)) continue;  // its chunks have them
+      if (series->first_frame == 0) series->first_frame = frame.id;
       series->last_frame = frame.id;
       samples.cut(0);
       LANDER_TRY(reader.append_to(series->datastream.kind, samples));
@@ -273,6 +292,26 @@ Status SqliteStore::write_series(const Series& series) {
   return query->run();
 }
 
+Status SqliteStore::write_declared(const Series& series) {
+  LANDER_ASSIGN(os::Transaction transaction, os::Transaction::begin(writer_->database()));
+  LANDER_TRY(write_series(series));
+  if (const auto known = by_id_.find(series.datastream.id); known != by_id_.end()) {
+    // What waits in a lane that it may leave by no more will not be carried off.
+    const sensing::Policy& before = find(known->second.back())->datastream.policy;
+    const sensing::Policy& now = series.datastream.policy;
+    const bool raw = before.uplink == sensing::Uplink::kRaw;
+    if ((raw && now.uplink != sensing::Uplink::kRaw) || (before.pickup && !now.pickup)) {
+      for (const SeriesKey key : known->second) {
+        LANDER_ASSIGN(Query query,
+                      writer_->query("UPDATE offered SET incomplete=1 WHERE series=?"));
+        query->bind(1, std::int64_t{key});
+        LANDER_TRY(query->run());
+      }
+    }
+  }
+  return transaction.commit();
+}
+
 Result<SeriesKey> SqliteStore::declare(sensing::Datastream datastream) {
   datastream.revision = std::max<std::uint32_t>(datastream.revision, 1);
   LANDER_TRY(sensing::valid(datastream));
@@ -291,7 +330,7 @@ Result<SeriesKey> SqliteStore::declare(sensing::Datastream datastream) {
     }
   }
   draft.datastream = std::move(datastream);
-  if (auto status = write_series(draft); !status.ok()) {
+  if (auto status = write_declared(draft); !status.ok()) {
     return status.error().context("declaring " + draft.datastream.id);
   }
   const std::lock_guard lock(state_);

@@ -1,6 +1,7 @@
 // Store over SQLite: the one implementation. See store.h for the contract, docs/formats/store.md
 // for the tables. Split over sqlite_store.cc (opening, series, records, clock), commit.cc, read.cc,
-// downsample.cc, outbox.cc, objects.cc, compact.cc and upkeep.cc.
+// downsample.cc, outbox.cc (items), leave.cc (items that go without a receipt, or after it),
+// offer.cc (raw observations become items), objects.cc, compact.cc, thin.cc, wipe.cc and upkeep.cc.
 //
 // Locks, taken in this order: a connection's mutex (the writer's before a reader's); visible_, held
 // while a transaction becomes visible, so that a reader's snapshot and what stands in memory fit
@@ -12,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 
 #include "store/dedup.h"
 #include "store/frame.h"
@@ -32,10 +34,14 @@ struct Series {
   sensing::Datastream datastream;
   std::vector<Extent> extents;   // by segment
   std::optional<Latest> latest;  // only ever the newest of all extents
+  // What claims a time up to here, and stands in chunks or in frames that were offered, became
+  // items. INT64_MAX: all of it; nothing: it never had an exit.
+  std::optional<base::TimeUs> offered;
+  // Of the tail's frames that hold some of it; 0: none.
+  std::int64_t first_frame = 0, last_frame = 0;
   // The writer's own, not under state_:
   std::unique_ptr<Dedup> dedup;  // loaded when it is first needed
   std::vector<const sensing::Observation*> pending;
-  std::int64_t last_frame = 0;  // the last that holds some of it; 0: none of the tail's
 };
 
 // What one batch adds to one series.
@@ -67,6 +73,8 @@ sensing::Value value_at(const sensing::Block& block, std::size_t at);
 // Appends one sample of another block of the same kind.
 void append(sensing::Block& to, const sensing::Block& from, std::size_t at);
 
+class ChunkScan;  // reading.h
+
 class SqliteStore final : public Store {
  public:
   static base::Result<std::unique_ptr<Store>> open(const Options& options);
@@ -93,10 +101,18 @@ class SqliteStore final : public Store {
   std::uint64_t epoch() const override;
   base::Status renew_epoch() override;
   base::Result<bool> offer_raw(std::size_t max_bytes) override;
+  base::Status start_pickup() override;
   base::Result<std::vector<Item>> items(Lane lane, std::uint64_t after, std::size_t max_items,
                                         std::size_t max_bytes) const override;
+  base::Result<std::vector<Item>> items(Lane lane, std::span<const std::uint64_t> numbers,
+                                        std::size_t max_bytes) const override;
+  base::Result<std::vector<Head>> heads(Lane lane, std::uint64_t after,
+                                        std::size_t max) const override;
+  base::Result<std::vector<GoneRange>> gone(Lane lane, std::size_t max) const override;
   base::Status forget_items(Lane lane, std::uint64_t through) override;
+  base::Status recall_items(Lane lane, std::uint64_t through) override;
   base::Result<std::vector<LaneState>> lanes() const override;
+  base::Result<Wiped> wipe(base::TimeUs before) override;
   base::Status clock_reference(base::TimeUs reference, base::DurationUs error,
                                std::string_view source) override;
   sensing::ClockBook::Utc utc_now() const override;
@@ -126,6 +142,7 @@ class SqliteStore final : public Store {
   base::Status load_book();
   base::Status load_tail();
   base::Status load_counts();
+  base::Status load_offered();
   void count_frame(TailFrame& frame, const Stamp& stamp, base::ByteView data);
   base::Result<std::optional<base::TimeUs>> chunk_before(SeriesKey key, Segment segment,
                                                          base::TimeUs claimed) const;
@@ -140,6 +157,7 @@ class SqliteStore final : public Store {
   const sensing::Datastream& newest_of(const Series& series) const;
   Book book() const;
   base::Status write_series(const Series& series);
+  base::Status write_declared(const Series& series);
   // Writes those that are not in the table as they are; to be kept when the transaction has
   // committed.
   base::Result<WrittenSegments> write_segments(const Book& next);
@@ -169,15 +187,67 @@ class SqliteStore final : public Store {
 
   // outbox.cc
   base::Result<std::uint64_t> number_item(Lane lane);
-  base::Status write_item(Lane lane, std::uint64_t number, std::string_view type,
-                          base::TimeUs created, bool raw, base::ByteView body);
-  base::Result<base::Bytes> placed_body(base::ByteView raw) const;
-  bool may_leave(SeriesKey key) const;
+  base::Status write_item(const NewItem& item, std::uint64_t number, base::TimeUs created,
+                          bool raw);
+  base::Status supersede(const NewItem& item);
+  base::Result<std::pair<std::uint64_t, std::uint64_t>> bounds_of(Lane lane);
+  base::Status set_floor(Lane lane, std::uint64_t floor);
+  // Takes the item that stands there, unless it does not fit or does not verify.
+  enum class Taken { kYes, kNo, kFull };
+  base::Result<Taken> take_item(Query& row, Lane lane, std::size_t& max_bytes,
+                                std::vector<Item>& out) const;
+  base::Result<base::Bytes> placed_body(Lane lane, base::ByteView raw) const;
+  void add_unoffered(std::vector<LaneState>& lanes) const;
+
+  // leave.cc
+  base::Status note_gone(Lane lane, std::uint64_t first, std::uint64_t last, store::Gone why);
+  base::Status make_gone(Lane lane, std::uint64_t number, store::Gone why);
+  base::Status note_missing(Lane lane, std::uint64_t after, std::uint64_t through);
+  base::Status mark_incomplete(base::ByteView raw);
+  base::Status keep_receipt(Lane lane, std::uint64_t floor, std::uint64_t through);
+  base::Result<std::uint64_t> sum_receipted();
+  base::Status settle_outbox();
+  base::Status settle_exits();
+  base::Status settle_floors();
+  base::Status settle_floor(Lane lane, std::uint64_t floor, std::uint64_t last);
+  // Of upkeep(): true when there is more to do at once.
+  base::Result<bool> drop_damaged();
+  base::Result<bool> drop_expired();
+  base::Result<bool> drop_receipted();
+  base::Result<bool> drop_raw();
+
+  // offer.cc
+  bool may_leave(SeriesKey key, Lane lane) const;
+  bool may_leave_by_raw(const Series& series) const;        // state_ is held
+  std::optional<Lane> exit_of(const Series& series) const;  // too
+  bool any_exit() const { return offering_ || pickup_; }
+  base::Status open_exit(const char* name, std::atomic<bool>& open);
+  // What one step offers.
+  struct Offer {
+    struct Of {
+      Lane lane = 0;
+      base::TimeUs from = INT64_MIN, through = INT64_MAX;  // claimed
+    };
+    std::map<SeriesKey, Of> series;
+    std::map<SeriesKey, BySegment> gathered;  // of frames
+    std::map<Lane, std::vector<RawPart>> parts;
+    std::size_t bytes = 0;
+    std::int64_t frames_through = 0;
+  };
+  Offer whole_series() const;  // state_ is held
+  Offer begun_series() const;  // too
   base::Result<bool> offer(std::size_t max_bytes);
-  // Adds what a frame has of these series; how many observations.
-  base::Result<std::size_t> gather_raw(const TailFrame& frame, const std::vector<SeriesKey>& keys,
-                                       std::map<SeriesKey, BySegment>& out);
-  base::Status write_raw_items(const std::vector<RawPart>& parts, std::int64_t through);
+  base::Result<bool> offer_earlier(std::size_t max_bytes);
+  base::Status has_room_for_copies(std::size_t bytes);
+  base::Status copy_chunks(Reading& reading, SeriesKey key, std::size_t max_bytes, Offer& out);
+  base::Status copy_chunk(const ChunkScan& scan, SeriesKey key, Segment segment,
+                          const sensing::ClockBook& book, Offer& out);
+  // Adds what a frame has of the offer's series. `in_chunks`: tells how far those have frames.
+  base::Status gather_raw(Connection& connection, const TailFrame& frame, const Progress& in_chunks,
+                          Offer& out);
+  void cut_gathered(Offer& out) const;
+  base::Status write_raw_items(Lane lane, const std::vector<RawPart>& parts);
+  base::Result<bool> write_offer(const Offer& offer);  // false: policies changed meanwhile
 
   // upkeep.cc: what was refused, and why, becomes an incident once it is over.
   base::Result<std::uint64_t> room(
@@ -212,21 +282,35 @@ class SqliteStore final : public Store {
   base::Status write_incident(const Incident& incident, base::TimeUs now);
   base::Status checkpoint();
   base::Result<bool> thin();
+  base::Result<bool> is_short_of_room();
   struct Cut;
-  struct Gone;
+  struct Going;
   base::Result<std::optional<Cut>> oldest_cut(SeriesKey key, const sensing::Thinning& step,
                                               base::TimeUs now);
+  base::Result<std::optional<Cut>> chunks_before(SeriesKey key, Segment segment,
+                                                 std::optional<Level> keep, base::TimeUs before);
   base::Status fit_spans(Cut& cut);
   base::Result<std::optional<Cut>> oldest_summaries(SeriesKey key, Segment segment,
                                                     std::optional<Level> keep, base::TimeUs before);
-  base::Status read_cut(const Cut& cut, Rewrite& rewrite, Gone& gone);
-  base::Status apply_cut(const Cut& cut, base::TimeUs now);
+  base::Status read_cut(const Cut& cut, Rewrite& rewrite, Going& going);
+  struct Dropped {
+    std::uint64_t observations = 0, bytes = 0;
+  };
+  base::Result<Dropped> apply_cut(const Cut& cut, base::TimeUs now);
   base::Status add_to_thinned(const Cut& cut, std::uint64_t count);
   base::Status write_thinned(const Cut& cut, std::uint64_t count);
   base::Status split_thinned(const Cut& cut);
   base::Status drop_rollups(const Cut& cut);
   base::Status release_objects(const std::vector<std::string>& objects);
   base::Status note_thinned(const Cut& cut, std::uint64_t count, base::TimeUs now);
+  base::Status note_or_extend(const Incident& incident);
+
+  // wipe.cc
+  struct Wipe;
+  base::Result<std::map<SeriesKey, Wipe>> begin_wipe();
+  base::Status find_waiting(std::map<SeriesKey, Wipe>& series);
+  base::Status wipe_series(SeriesKey key, const Wipe& wipe, base::TimeUs before, Wiped& out);
+  base::Status tell_kept(SeriesKey key, const Wipe& wipe, base::TimeUs before, Wiped& out);
   base::Result<bool> forget_objects();
   // What a reader met; upkeep() makes an incident of it. Any thread.
   void found_damage(const Lost& lost, const sensing::ClockBook& book,
@@ -246,8 +330,10 @@ class SqliteStore final : public Store {
   Book book_;
   Tail tail_;
   Progress progress_;
-  std::int64_t offered_through_ = 0;   // frames
+  std::int64_t offered_through_ = 0;   // frames; never before the end of a bunch, with an exit open
   std::atomic<bool> offering_{false};  // offer_raw() was called, some time: there is a link
+  std::atomic<bool> pickup_{false};    // start_pickup() was
+  mutable std::set<std::pair<Lane, std::uint64_t>> damaged_items_;  // to be made gone
   std::uint64_t epoch_ = 0;
   mutable Stats stats_;
   mutable std::vector<Incident> found_;                  // not in the table yet
@@ -261,6 +347,7 @@ class SqliteStore final : public Store {
   // Goes on. In memory only: a disk that refuses is none to note it on. When the process ends
   // before a batch is accepted again, what it refused stays untold here.
   std::optional<Incident> refused_;
+  std::optional<std::uint64_t> receipted_bytes_;  // of what is kept; nothing: to be summed
 
   std::mutex offer_;    // one at a time offers; taken before the writer's
   std::mutex objects_;  // taken before the writer's: one at a time puts or forgets objects

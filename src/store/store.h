@@ -15,6 +15,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,9 +48,15 @@ struct NewItem {
   Lane lane = 0;
   std::string type;  // see docs/formats/item.md; not empty
   base::Bytes body;
+  double worth = 0;          // what its arrival is worth, in the currency of the carriers' prices
+  base::TimeUs expires = 0;  // UTC; upkeep() drops it when it is not receipted by then; 0: never
+  // Not empty: says all that an older item of the same lane, type and subject says. One that still
+  // waits goes in the same commit.
+  std::string subject;
 };
 
 inline constexpr std::size_t kMaxItemBytes = 1 << 20;
+inline constexpr std::size_t kMaxSubjectBytes = 256;
 inline constexpr std::size_t kMaxRecordBytes = 64 << 20;
 
 struct Batch {
@@ -72,6 +79,45 @@ struct Item {
   base::Bytes body;
 };
 
+// An item that waits, without its body.
+struct Head {
+  Lane lane = 0;
+  std::uint64_t number = 0;
+  std::uint64_t bytes = 0;  // of the body as it stands; raw blocks leave with a little more
+  double worth = 0;
+  base::TimeUs created = 0, expires = 0;
+};
+
+// Why numbers of a lane will never leave. The values are on disk and on the wire.
+enum class Gone : std::uint8_t {
+  kExpired = 0,
+  kThinned = 1,     // for room
+  kSuperseded = 2,  // a newer item says all that it said
+  kLost = 3,        // damaged; or the peer lost it after its receipt, and it was kept no longer
+};
+struct GoneRange {
+  std::uint64_t first = 0, last = 0;
+  Gone why = Gone::kExpired;
+};
+
+// What wipe() did.
+struct Wiped {
+  std::uint64_t observations = 0, bytes = 0;
+  // Of a datastream that has older observations still: from when on, and why.
+  struct Kept {
+    enum class Why : std::uint8_t {
+      kNoExit = 0,      // its policy lets nothing leave raw
+      kNotOffered = 1,  // offer_raw() has more to do
+      kNotReceipted = 2,
+      kIncomplete = 3,  // some of it never left: its policy changed, or what waited was dropped
+      kObjects = 4,     // objects do not leave with the observations that name them
+    } why = Why::kNoExit;
+    std::string datastream;
+    base::TimeUs from = 0;  // UTC
+  };
+  std::vector<Kept> kept;
+};
+
 struct Sample {
   sensing::Observation observation;  // time is UTC now
   base::DurationUs time_error = 0;
@@ -84,7 +130,11 @@ struct Bucket {
 
 // Observations that a read could not give.
 struct Gap {
-  enum class Why : std::uint8_t { kDamaged = 0, kThinned = 1 } why = Why::kDamaged;
+  enum class Why : std::uint8_t {
+    kDamaged = 0,
+    kThinned = 1,
+    kWiped = 2,  // carried off first: see Store::wipe()
+  } why = Why::kDamaged;
   base::TimeUs from = 0, to = 0;  // UTC, of the first and the last of them
   std::uint64_t observations = 0;
 };
@@ -92,10 +142,11 @@ struct Gap {
 // Something an operator must know, kept for good in the order it happened.
 struct Incident {
   enum class Kind : std::uint8_t {
-    kDamaged = 0,    // observations are lost: their bytes do not verify
-    kThinned = 1,    // observations went by their datastream's policy, for room
-    kDiskFull = 2,   // from `from` to `to` observations were refused for want of room
-    kDiskFailed = 3  // ... because the disk failed
+    kDamaged = 0,     // observations are lost: their bytes do not verify
+    kThinned = 1,     // observations went by their datastream's policy, for room
+    kDiskFull = 2,    // from `from` to `to` observations were refused for want of room
+    kDiskFailed = 3,  // ... because the disk failed
+    kWiped = 4        // observations were carried off, and wiped
   } kind = Kind::kDamaged;
   std::uint64_t id = 0;            // ascending, from 1
   base::TimeUs time = 0;           // UTC when it was noted
@@ -113,8 +164,8 @@ struct Stats {
   // In frames that are not compacted yet, and their bytes; the rest stands in chunks.
   std::uint64_t tail_observations = 0, tail_frames = 0, tail_bytes = 0;
   std::uint64_t object_bytes = 0, objects = 0;
-  std::uint64_t free_bytes = 0;            // of the disk; 0: not asked
-  std::uint64_t damaged = 0, thinned = 0;  // observations
+  std::uint64_t free_bytes = 0;                       // of the disk; 0: not asked
+  std::uint64_t damaged = 0, thinned = 0, wiped = 0;  // observations
 };
 
 class Store {
@@ -131,7 +182,16 @@ class Store {
     std::uint64_t thin_below_bytes = 64 << 20;  // less free than this: upkeep() thins
     std::size_t compact_frames = 2048;          // upkeep() compacts once so many wait
     std::uint64_t checkpoint_pages = 1000;  // ... and moves the log into the database beyond that
-    std::optional<Lane> raw_lane;  // of the items that raw observations leave in; unset: none
+    // The exits: lanes of the items that raw observations leave in; unset: none. Those of
+    // datastreams that are Uplink::kRaw leave by raw_lane, those of others whose policy has pickup
+    // by pickup_lane.
+    std::optional<Lane> raw_lane, pickup_lane;
+    double raw_worth = 0;              // NewItem::worth of their items
+    base::DurationUs raw_expires = 0;  // after they were made; 0: never
+    // What is receipted is kept for recall_items(): for so long, and at most so many bytes, the
+    // oldest first out. At once out when room is short.
+    base::DurationUs keep_receipted = 14 * base::kDay;
+    std::uint64_t keep_receipted_bytes = 256 << 20;
     std::function<base::Result<std::uint64_t>()> free_bytes;  // of the disk; empty: not asked
   };
   static base::Result<std::unique_ptr<Store>> open(const Options& options);
@@ -191,30 +251,59 @@ class Store {
                                                           std::string_view key) const = 0;
   virtual base::Result<std::vector<Record>> records(std::string_view kind) const = 0;  // by key
 
-  // The outbox. `epoch` is random (63 bits, never 0) and made with the database.
+  // The outbox. Numbers of a lane from its floor (what is receipted) to its last: each is an item
+  // that waits, or stands in gone(). `epoch` is random (63 bits, never 0) and made with the
+  // database.
   virtual std::uint64_t epoch() const = 0;
   // After the database was restored or cloned: a new epoch, in which the items that wait are
-  // numbered from 1 in their order.
+  // numbered from 1 in their order. What was receipted is kept no longer.
   virtual base::Status renew_epoch() = 0;
-  // Makes items, of type "blocks" in Options::raw_lane, of the observations that came since the
-  // last call and whose policy is Uplink::kRaw; their bytes are copied. At most max_bytes of them
-  // at once; true: there is more. Call it when something can carry them: the more come at once, the
-  // smaller they are. upkeep() does so for what it is about to compact.
+  // Makes items, of type "blocks", of raw observations that have an exit and did not leave yet:
+  // what came since the last call, and then, the earliest first, what was stored before its
+  // datastream had an exit; their bytes are copied. At most about max_bytes of them at once; true:
+  // there is more. The first call opens raw_lane. Call it when something can carry them: the more
+  // come at once, the smaller they are. upkeep() does so for what it is about to compact.
+  // kExhausted: there is no room for copies of what was stored before; call it again once something
+  // was receipted or freed. All else is offered even so.
   virtual base::Result<bool> offer_raw(std::size_t max_bytes) = 0;
-  // Ascending after `after`, at most max_items and max_bytes of bodies (never more, so possibly
-  // none). Raw blocks whose datastream is no longer Uplink::kRaw, or that do not verify, are left
-  // out.
+  // Opens pickup_lane, for good: a courier will come. Idempotent. kInvalid: there is no such lane.
+  virtual base::Status start_pickup() = 0;
+  // Items that wait, ascending after `after`, at most max_items and max_bytes of bodies (never
+  // more, so possibly none). Raw blocks whose datastream may not leave by this lane (any more) are
+  // left out; an item that does not verify is, and upkeep() makes it gone.
   virtual base::Result<std::vector<Item>> items(Lane lane, std::uint64_t after,
                                                 std::size_t max_items,
                                                 std::size_t max_bytes) const = 0;
-  virtual base::Status forget_items(Lane lane, std::uint64_t through) = 0;  // a receipt covers them
+  // Of these numbers those that wait, in the order given, until one does not fit.
+  virtual base::Result<std::vector<Item>> items(Lane lane, std::span<const std::uint64_t> numbers,
+                                                std::size_t max_bytes) const = 0;
+  // Reads no bodies.
+  virtual base::Result<std::vector<Head>> heads(Lane lane, std::uint64_t after,
+                                                std::size_t max) const = 0;
+  // Ascending, disjoint, above the floor; neighbours of one reason are one range.
+  virtual base::Result<std::vector<GoneRange>> gone(Lane lane, std::size_t max) const = 0;
+  // A receipt covers them: the floor rises. Up to the lane's last at most; never down.
+  virtual base::Status forget_items(Lane lane, std::uint64_t through) = 0;
+  // The peer was restored from an older copy and holds only up to `through`: the floor goes back to
+  // there. What is kept of the rest waits again, under its number; all else is Gone::kLost.
+  virtual base::Status recall_items(Lane lane, std::uint64_t through) = 0;
   struct LaneState {
     Lane lane;
-    std::uint64_t last = 0, waiting = 0;
-    base::TimeUs oldest = 0;  // created time of the first that waits
-    bool unoffered = false;   // offer_raw() would make more
+    std::uint64_t last = 0, waiting = 0;  // waiting: items
+    base::TimeUs oldest = 0;              // created time of the first that waits
+    bool unoffered = false;               // offer_raw() would make more
+    std::uint64_t floor = 0;              // all up to here is receipted
+    std::uint64_t bytes = 0;              // of the bodies that wait
   };
+  // Of lanes that ever had an item, or whose exit is open and has more to offer; and of
+  // pickup_lane once start_pickup() was called.
   virtual base::Result<std::vector<LaneState>> lanes() const = 0;
+  // For a technician who carried the data off: drops raw observations before `before` (UTC; whole
+  // hours go) of datastreams that have an exit, as far as all of them was offered and is receipted.
+  // Summaries of minutes stay. Told as wiped. What came in the last minutes may not stand in chunks
+  // yet, and stays. Takes long; commits wait for it no longer than for another commit. A crash
+  // leaves some of it done.
+  virtual base::Result<Wiped> wipe(base::TimeUs before) = 0;
 
   // A better clock told the time (see sensing::ClockBook): reads give better UTC from now on, for
   // the past as well. Durable.
@@ -223,9 +312,9 @@ class Store {
   virtual sensing::ClockBook::Utc utc_now() const = 0;
 
   // Background work, a bounded step at a time (a commit waits for it no longer than for another
-  // commit): compacts, checkpoints the log, thins when the disk fills, drops what nobody needs.
-  // Call it from one thread of its own about once a second, and at once again while it returns
-  // true.
+  // commit): compacts, checkpoints the log, thins when the disk fills (and when that frees no more,
+  // drops the oldest raw items), drops what expired or nobody needs. Call it from one thread of its
+  // own about once a second, and at once again while it returns true.
   virtual base::Result<bool> upkeep() = 0;
 
   virtual base::Result<std::vector<Incident>> incidents(std::uint64_t after,

@@ -7,6 +7,7 @@
 #include "sensing/chunk.h"
 #include "sensing/value.h"
 #include "store/compact.h"
+#include "store/cut.h"
 #include "store/schema.h"
 
 namespace lander::store {
@@ -37,19 +38,10 @@ void bind_level(Query& query, int at, std::optional<Level> level) {
 
 }  // namespace
 
-// The oldest span of one segment that a step lets go.
-struct SqliteStore::Cut {
-  SeriesKey key = 0;
-  Segment segment = kNoSegment;
-  std::optional<Level> keep;
-  TimeUs from = 0, to = 0;  // claimed, whole hours
-  bool summaries = false;   // of which summaries stand only
-  bool within = false;      // what came late for a span that went before: `keep` is what it keeps
-};
-
 // What a cut lets go.
-struct SqliteStore::Gone {
+struct SqliteStore::Going {
   std::uint64_t count = 0, lost = 0;  // lost: what chunks counted that do not verify
+  std::uint64_t bytes = 0;            // of the chunks
   Rollups minutes;
   std::vector<std::string> objects;  // as bytes
 };
@@ -71,27 +63,36 @@ Result<std::optional<SqliteStore::Cut>> SqliteStore::oldest_cut(SeriesKey key,
         minus(to_utc(*book, extent.segment, extent.first).time, extent.first);
     const TimeUs before = floor_to(minus(minus(now, step.beyond), offset), base::kHour);
     if (extent.first >= before) continue;
-    std::optional<Cut> cut;
-    std::size_t chunks = 0;
-    LANDER_ASSIGN(Query rows, background().query("SELECT t_first,t_last FROM chunk WHERE series=?"
-                                                 " AND segment=? ORDER BY t_last,part LIMIT ?"));
-    rows->bind(1, std::int64_t{key}).bind(2, std::int64_t{extent.segment});
-    rows->bind(3, static_cast<std::int64_t>(kChunksAtOnce));
-    for (; chunks < kChunksAtOnce; ++chunks) {
-      LANDER_ASSIGN(const bool row, rows->step());
-      if (!row || rows->integer(0) >= before) break;
-      if (!cut) cut = Cut{key, extent.segment, keep, floor_to(rows->integer(0), base::kHour), 0};
-      cut->from = std::min(cut->from, floor_to(rows->integer(0), base::kHour));
-      // Whole hours only; where one hour has more than these chunks, all of that hour.
-      cut->to = std::min(
-          before, std::max(floor_to(rows->integer(1), base::kHour), plus(cut->from, base::kHour)));
-    }
-    if (cut) LANDER_TRY(fit_spans(*cut));
+    LANDER_ASSIGN(std::optional<Cut> cut, chunks_before(key, extent.segment, keep, before));
     if (cut) return cut;
     LANDER_ASSIGN(cut, oldest_summaries(key, extent.segment, keep, before));
     if (cut) return cut;
   }
   return std::optional<Cut>();
+}
+
+// The oldest chunks that begin before that time, a whole hour. The background's mutex is held.
+Result<std::optional<SqliteStore::Cut>> SqliteStore::chunks_before(SeriesKey key, Segment segment,
+                                                                   std::optional<Level> keep,
+                                                                   TimeUs before) {
+  std::optional<Cut> cut;
+  {
+    LANDER_ASSIGN(Query rows, background().query("SELECT t_first,t_last FROM chunk WHERE series=?"
+                                                 " AND segment=? ORDER BY t_last,part LIMIT ?"));
+    rows->bind(1, std::int64_t{key}).bind(2, std::int64_t{segment});
+    rows->bind(3, static_cast<std::int64_t>(kChunksAtOnce));
+    for (;;) {
+      LANDER_ASSIGN(const bool row, rows->step());
+      if (!row || rows->integer(0) >= before) break;
+      if (!cut) cut = Cut{key, segment, keep, floor_to(rows->integer(0), base::kHour)};
+      cut->from = std::min(cut->from, floor_to(rows->integer(0), base::kHour));
+      // Whole hours only; where one hour has more than these chunks, all of that hour.
+      cut->to = std::min(
+          before, std::max(floor_to(rows->integer(1), base::kHour), plus(cut->from, base::kHour)));
+    }
+  }
+  if (cut) LANDER_TRY(fit_spans(*cut));
+  return cut;
 }
 
 // Spans never overlap: what falls into one that is there keeps what that one keeps, and ends with
@@ -135,7 +136,7 @@ Result<std::optional<SqliteStore::Cut>> SqliteStore::oldest_summaries(SeriesKey 
 }
 
 // Reads what the chunks of the span hold; what they hold after it is written again.
-Status SqliteStore::read_cut(const Cut& cut, Rewrite& rewrite, Gone& gone) {
+Status SqliteStore::read_cut(const Cut& cut, Rewrite& rewrite, Going& gone) {
   LANDER_ASSIGN(ChunkScan scan,
                 ChunkScan::begin(background(), cut.key, cut.segment, INT64_MIN, INT64_MAX));
   const sensing::Kind kind = kind_of(cut.key);
@@ -169,6 +170,7 @@ Status SqliteStore::read_cut(const Cut& cut, Rewrite& rewrite, Gone& gone) {
       found_damage(scan.lost(), *book, decoded.error());
       gone.lost += scan.count();
     }
+    gone.bytes += scan.data().size() + (scan.has_sequences() ? scan.sequences().size() : 0);
     rewrite.gone.emplace_back(scan.last(), scan.part());
     last = scan.last();
     LANDER_TRY(scan.next());
@@ -176,6 +178,9 @@ Status SqliteStore::read_cut(const Cut& cut, Rewrite& rewrite, Gone& gone) {
   if (stays.size() > 0) {
     if (!ascends(stays)) sort_by_time(stays);
     rewrite.chunks = store::cut(stays);
+    for (const Rewrite::Chunk& chunk : rewrite.chunks) {
+      gone.bytes -= std::min<std::uint64_t>(gone.bytes, chunk.data.size());
+    }
   }
   return {};
 }
@@ -183,10 +188,11 @@ Status SqliteStore::read_cut(const Cut& cut, Rewrite& rewrite, Gone& gone) {
 // Late ones of a span that is there already.
 Status SqliteStore::add_to_thinned(const Cut& cut, std::uint64_t count) {
   LANDER_ASSIGN(Query query,
-                writer_->query("UPDATE thinned SET count=count+? WHERE series=? AND segment=? AND"
-                               " t_first<=? AND t_last>=?"));
+                writer_->query("UPDATE thinned SET count=count+?1,wiped=wiped+?1*?6 WHERE series=?2"
+                               " AND segment=?3 AND t_first<=?4 AND t_last>=?5"));
   query->bind(1, static_cast<std::int64_t>(count)).bind(2, std::int64_t{cut.key});
   query->bind(3, std::int64_t{cut.segment}).bind(4, cut.from).bind(5, minus(cut.to, 1));
+  query->bind(6, std::int64_t{cut.wiped});
   return query->run();
 }
 
@@ -195,12 +201,12 @@ Status SqliteStore::write_thinned(const Cut& cut, std::uint64_t count) {
     query->bind(1, std::int64_t{cut.key}).bind(2, std::int64_t{cut.segment});
   };
   TimeUs first = cut.from;
-  std::uint64_t before = 0;
+  std::int64_t before = 0, wiped = 0;
   std::vector<TimeUs> merged;
   {
     // With those within it, and with the one before it that is of the same level.
     LANDER_ASSIGN(Query rows,
-                  writer_->query("SELECT t_first,t_last,count,level FROM thinned WHERE"
+                  writer_->query("SELECT t_first,t_last,count,level,wiped FROM thinned WHERE"
                                  " series=? AND segment=? AND t_last>=? AND t_first<?"));
     bound(rows);
     rows->bind(3, minus(cut.from, 1)).bind(4, cut.to);
@@ -214,7 +220,8 @@ Status SqliteStore::write_thinned(const Cut& cut, std::uint64_t count) {
       if (rows->integer(1) >= cut.to) continue;  // a part of it: split_thinned() made another of it
       merged.push_back(rows->integer(0));
       first = std::min(first, rows->integer(0));
-      before += static_cast<std::uint64_t>(rows->integer(2));
+      before += rows->integer(2);
+      wiped += rows->integer(4);
     }
   }
   for (const TimeUs at : merged) {
@@ -225,29 +232,33 @@ Status SqliteStore::write_thinned(const Cut& cut, std::uint64_t count) {
     LANDER_TRY(query->run());
   }
   LANDER_ASSIGN(Query query, writer_->query("INSERT INTO thinned(series,segment,t_first,t_last,"
-                                            "level,count) VALUES(?,?,?,?,?,?)"));
+                                            "level,count,wiped) VALUES(?,?,?,?,?,?,?)"));
   bound(query);
   query->bind(3, first).bind(4, minus(cut.to, 1));
   bind_level(query, 5, cut.keep);
-  query->bind(6, static_cast<std::int64_t>(before + count));
+  query->bind(6, before + static_cast<std::int64_t>(count));
+  query->bind(7, wiped + (cut.wiped ? static_cast<std::int64_t>(count) : 0));
   return query->run();
 }
 
 // A span of summaries of which only the older part goes becomes two. How many each is of, the hours
 // tell.
 Status SqliteStore::split_thinned(const Cut& cut) {
-  LANDER_ASSIGN(Query query,
-                writer_->query("INSERT INTO thinned(series,segment,t_first,t_last,level,count)"
-                               " SELECT series,segment,?4,t_last,level,min(count,"
-                               "(SELECT coalesce(sum(r.count+r.others),0) FROM rollup r WHERE"
-                               " r.series=?1 AND r.segment=?2 AND r.level=1 AND r.t>=?4 AND"
-                               " r.t<=t_last)) FROM thinned WHERE"
-                               " series=?1 AND segment=?2 AND t_first=?3 AND t_last>=?4"));
+  LANDER_ASSIGN(
+      Query query,
+      writer_->query("INSERT INTO thinned(series,segment,t_first,t_last,level,count,wiped)"
+                     " SELECT series,segment,?4,t_last,level,newer,min(newer,wiped) FROM"
+                     " (SELECT *,min(count,"
+                     "(SELECT coalesce(sum(r.count+r.others),0) FROM rollup r WHERE"
+                     " r.series=?1 AND r.segment=?2 AND r.level=1 AND r.t>=?4 AND"
+                     " r.t<=t_last)) AS newer FROM thinned WHERE"
+                     " series=?1 AND segment=?2 AND t_first=?3 AND t_last>=?4)"));
   query->bind(1, std::int64_t{cut.key}).bind(2, std::int64_t{cut.segment});
   query->bind(3, cut.from).bind(4, cut.to);
   LANDER_TRY(query->run());
   LANDER_ASSIGN(Query shorten,
-                writer_->query("UPDATE thinned SET t_last=?4-1,count=count-(SELECT t.count FROM"
+                writer_->query("UPDATE thinned SET t_last=?4-1,(count,wiped)=(SELECT"
+                               " thinned.count-t.count,thinned.wiped-t.wiped FROM"
                                " thinned t WHERE t.series=?1 AND t.segment=?2 AND t.t_first=?4)"
                                " WHERE series=?1 AND segment=?2 AND t_first=?3 AND t_last>=?4"));
   shorten->bind(1, std::int64_t{cut.key}).bind(2, std::int64_t{cut.segment});
@@ -287,22 +298,30 @@ Status SqliteStore::note_thinned(const Cut& cut, std::uint64_t count, TimeUs now
   const std::string detail = !cut.keep                     ? "nothing remains"
                              : *cut.keep == Level::kMinute ? "minute summaries remain"
                                                            : "hour summaries remain";
+  return note_or_extend({cut.wiped ? Incident::Kind::kWiped : Incident::Kind::kThinned, 0, now, id,
+                         from, to, count, detail});
+}
+
+// One of the same kind, datastream and detail that is not a week old grows.
+Status SqliteStore::note_or_extend(const Incident& incident) {
   LANDER_ASSIGN(Query query,
                 writer_->query("UPDATE incident SET t_first=min(t_first,?1),t_last=max(t_last,?2),"
                                "observations=observations+?3 WHERE id=(SELECT max(id) FROM incident"
-                               " WHERE datastream=?4 AND kind=1 AND detail=?5) AND time>?6"));
-  query->bind(1, from).bind(2, to).bind(3, static_cast<std::int64_t>(count));
-  query->bind(4, std::string_view(id)).bind(5, std::string_view(detail));
-  query->bind(6, minus(now, kOneIncident));
+                               " WHERE datastream=?4 AND kind=?7 AND detail=?5) AND time>?6"));
+  query->bind(1, incident.from).bind(2, incident.to);
+  query->bind(3, static_cast<std::int64_t>(incident.observations));
+  query->bind(4, std::string_view(incident.datastream));
+  query->bind(5, std::string_view(incident.detail)).bind(6, minus(incident.time, kOneIncident));
+  query->bind(7, static_cast<std::int64_t>(incident.kind));
   LANDER_TRY(query->run());
   if (writer_->database().changes() > 0) return {};
-  return write_incident({Incident::Kind::kThinned, 0, now, id, from, to, count, detail}, now);
+  return write_incident(incident, incident.time);
 }
 
-Status SqliteStore::apply_cut(const Cut& cut, TimeUs now) {
+Result<SqliteStore::Dropped> SqliteStore::apply_cut(const Cut& cut, TimeUs now) {
   Rewrite rewrite;
   rewrite.segment = cut.segment;
-  Gone gone;
+  Going gone;
   {
     const std::lock_guard reading(background().mutex());
     if (!cut.summaries) LANDER_TRY(read_cut(cut, rewrite, gone));
@@ -341,18 +360,21 @@ Status SqliteStore::apply_cut(const Cut& cut, TimeUs now) {
   const std::lock_guard lock(state_);
   extent_of(find(cut.key)->extents, cut.segment, cut.from).count -= count + lost;
   stats_.observations -= count + lost;
-  stats_.thinned += count;
-  return {};
+  (cut.wiped ? stats_.wiped : stats_.thinned) += count;
+  return Dropped{count, gone.bytes};
+}
+
+Result<bool> SqliteStore::is_short_of_room() {
+  if (!options_.free_bytes) return false;
+  const std::lock_guard reading(background().mutex());
+  LANDER_ASSIGN(const std::uint64_t room, this->room(background()));
+  return room < options_.thin_below_bytes;
 }
 
 Result<bool> SqliteStore::thin() {
   short_of_room_ = false;
-  if (!options_.free_bytes) return false;
-  {
-    const std::lock_guard reading(background().mutex());
-    LANDER_ASSIGN(const std::uint64_t room, this->room(background()));
-    if (room >= options_.thin_below_bytes) return false;
-  }
+  LANDER_ASSIGN(const bool wanted, is_short_of_room());
+  if (!wanted) return false;
   const TimeUs now = utc_now().time;
   std::vector<std::pair<SeriesKey, std::vector<sensing::Thinning>>> policies;
   {
@@ -372,7 +394,7 @@ Result<bool> SqliteStore::thin() {
       if (cut && (!oldest || cut->from < oldest->from)) oldest = cut;
     }
     if (!oldest) continue;
-    LANDER_TRY(apply_cut(*oldest, now));
+    LANDER_ASSIGN([[maybe_unused]] const Dropped dropped, apply_cut(*oldest, now));
     return true;
   }
   short_of_room_ = true;  // all that the policies let go is gone, of what stands in chunks

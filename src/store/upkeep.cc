@@ -147,12 +147,12 @@ Result<bool> SqliteStore::upkeep() {
   LANDER_ASSIGN(bool more, note_incidents());
   LANDER_TRY(checkpoint());
   if (more) return true;
-  LANDER_ASSIGN(more, forget_frames());
-  if (more) return true;
-  LANDER_ASSIGN(more, thin());
-  if (more) return true;
-  LANDER_ASSIGN(more, compact());
-  if (more) return true;
+  for (const auto step : {&SqliteStore::forget_frames, &SqliteStore::drop_damaged,
+                          &SqliteStore::drop_expired, &SqliteStore::drop_receipted,
+                          &SqliteStore::thin, &SqliteStore::compact, &SqliteStore::drop_raw}) {
+    LANDER_ASSIGN(more, (this->*step)());
+    if (more) return true;
+  }
   return forget_objects();
 }
 
