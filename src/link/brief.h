@@ -60,7 +60,7 @@ struct ShortMessage {
   std::optional<std::uint64_t> desired_revision;
   std::optional<base::TimeUs> sent;  // whole seconds of 1970..2106
 };
-// Of a receipt the first kMaxShortReceiptRanges ranges after through() go, of `noticed` the first
+// Of a receipt the first kMaxShortReceiptRanges ranges after through() go, of `noticed` the last
 // kMaxShortNoticedRanges: it may claim less than is true. Its size: encode it and see.
 inline constexpr std::size_t kMaxShortReceiptRanges = 7, kMaxShortNoticedRanges = 31;
 base::Bytes encode(const ShortMessage& message);

@@ -60,6 +60,13 @@ void put_held(base::Bytes& out, std::uint8_t lane, const Ranges& held, std::size
   }
 }
 
+// What was noticed long ago was told long ago: of too many ranges the last go.
+Ranges newest_of(const Ranges& noticed) {
+  const auto& all = noticed.ranges();
+  if (all.size() <= kMaxShortNoticedRanges) return noticed;
+  return Ranges::from({std::prev(all.end(), kMaxShortNoticedRanges), all.end()}).value();
+}
+
 base::Result<Receipt> read_held(WireReader& in, std::size_t most) {
   Receipt out;
   std::uint8_t head = 0;
@@ -222,7 +229,7 @@ base::Bytes encode(const ShortMessage& message) {
     }
   }
   if (part(kHasNoticed, !message.noticed.ranges().empty())) {
-    put_held(out, kLaneAlert, message.noticed, kMaxShortNoticedRanges);
+    put_held(out, kLaneAlert, newest_of(message.noticed), kMaxShortNoticedRanges);
   }
   if (part(kHasBriefs, !message.briefs.empty())) put_briefs(out, message.briefs);
   if (part(kHasItems, !message.items.empty())) {

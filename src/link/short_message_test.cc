@@ -45,7 +45,6 @@ ShortMessage some_message(std::mt19937_64& random) {
   }
   for (std::uint8_t lane = 0; lane < kLanes; ++lane) {
     if (random() % 2) continue;
-    // The range from 1 does not count: most + 1 only where there is one.
     Ranges held = some_ranges(random, kMaxShortReceiptRanges, random() % 2);
     out.receipts.push_back({kEpoch, lane, held});
   }
@@ -103,7 +102,7 @@ TEST(ShortMessage, TimesComeToTheSecondAndWhatIsNoTimeOf32BitsNotAtAll) {
   }
 }
 
-TEST(ShortMessage, AReceiptOfManyRangesClaimsTheFirstOnly) {
+TEST(ShortMessage, OfManyRangesAReceiptClaimsTheFirstAndNoticedTheLast) {
   ShortMessage message;
   Ranges scattered;
   for (std::uint64_t i = 1; i < 200; i += 2) scattered.add(i);
@@ -112,7 +111,9 @@ TEST(ShortMessage, AReceiptOfManyRangesClaimsTheFirstOnly) {
   const auto back = decode_short_message(encode(message), kEpoch);
   ASSERT_TRUE(back.ok());
   EXPECT_EQ(back->receipts[0].held.ranges().size(), 1 + kMaxShortReceiptRanges);
-  EXPECT_EQ(back->noticed.ranges().size(), 1 + kMaxShortNoticedRanges);
+  EXPECT_EQ(back->noticed.ranges().size(), kMaxShortNoticedRanges);
+  EXPECT_TRUE(back->noticed.contains(199) && back->noticed.contains(139));
+  EXPECT_FALSE(back->noticed.contains(137));
   EXPECT_TRUE(back->receipts[0].held.contains(15));
   EXPECT_FALSE(back->receipts[0].held.contains(16));
 }

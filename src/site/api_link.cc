@@ -119,7 +119,7 @@ base::Result<std::optional<std::pair<std::uint8_t, std::uint64_t>>> wanted(const
     if (digits.empty() || digits.size() > 18 ||
         digits.find_first_not_of("0123456789") != std::string::npos)
       break;
-    return std::optional(std::pair(lane, std::stoull(digits)));
+    return std::optional(std::pair(lane, std::uint64_t{std::stoull(digits)}));
   }
   return base::Error(base::Code::kInvalid,
                      "expected an item like alert/12 (lanes: alert, state, summary, bulk, pickup), "

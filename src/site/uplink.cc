@@ -12,6 +12,8 @@ namespace {
 constexpr std::size_t kBundleItems = 2000;
 constexpr std::size_t kLeastRoom = 1 << 10;  // of items, beside a full bundle's overhead
 constexpr std::uint64_t kCountersAtOnce = 64;
+// Of a short message: some copies of it pass a narrow way within a second.
+constexpr std::size_t kBriefMessage = 1000, kLeastBrief = 48;
 
 base::Bytes encode_instance(const link::Instance& instance) {
   base::CborWriter out;
@@ -205,7 +207,17 @@ base::Result<Uplink::Outgoing> Uplink::next(const std::string& carrier,
   if (way == nullptr) {
     return base::Error(base::Code::kNotFound, "carrier \"" + carrier + "\" is not declared");
   }
-  if (ways_.standing(*way).brief) return next_brief(*way);
+  const link::Standing standing = ways_.standing(*way);
+  if (standing.brief) return next_brief(*way);
+  // Where bytes are dear or get lost, an alert is told in brief first, and the whole follows.
+  const link::Terms& terms = standing.terms;
+  if (terms.copies > 1 || terms.price > 0 || terms.bytes_a_day > 0) {
+    LANDER_ASSIGN(auto brief, next_brief(*way));
+    if (!brief.sealed.empty()) {
+      brief.more = true;
+      return brief;
+    }
+  }
   return next_bundle(*way, desired_revision, std::move(vitals));
 }
 
@@ -229,8 +241,6 @@ base::Result<Uplink::Outgoing> Uplink::next_bundle(const Ways::Way& way,
   LANDER_ASSIGN(bundle.items, bodies(chosen));
   outbox_.sent(carrier, chosen, monotonic);
   out.items = bundle.items.size();
-  const bool alerts = !chosen.empty() && chosen.front().lane == link::kLaneAlert;
-  if (alerts) out.copies = carrier.terms.copies;
   std::size_t bytes = 0;
   for (const auto& item : bundle.items) bytes += link::wire_bytes(item);
   out.more = out.more || bytes >= left.bytes / 2 || out.items >= kBundleItems;
@@ -241,7 +251,9 @@ base::Result<Uplink::Outgoing> Uplink::next_bundle(const Ways::Way& way,
 base::Result<Uplink::Outgoing> Uplink::next_brief(const Ways::Way& way) {
   const base::DurationUs monotonic = context_.clock.monotonic_us();
   link::Standing carrier = ways_.standing(way);
-  carrier.up = true;
+  carrier.up = carrier.brief = true;
+  carrier.max_message = std::min(carrier.max_message, kBriefMessage);
+  if (std::min<std::uint64_t>(carrier.max_message, carrier.left) < kLeastBrief) return Outgoing{};
   const std::size_t room =
       std::min<std::uint64_t>(carrier.max_message, carrier.left) - link::kShortOverhead;
   Outgoing out;
@@ -291,6 +303,8 @@ bool Uplink::has_waiting(const std::string& carrier) {
   const Ways::Way* way = ways_.find(carrier);
   if (way == nullptr) return false;
   link::Standing standing = ways_.standing(*way);
+  // One that failed is tried again, by its owner's patience.
+  standing.up = link::in_contact(standing.terms, context_.now());
   const auto chosen = outbox_.choose(
       standing, ways_.standings(), {std::max(ways_.message_bytes(*way), kLeastRoom), kBundleItems},
       context_.clock.monotonic_us(), heads());
