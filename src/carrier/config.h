@@ -15,8 +15,8 @@ namespace lander::carrier {
 class Carrier;
 
 struct Config {
-  link::Terms terms;  // terms.id names it
-  std::string type;   // Kind::type
+  link::Terms terms;                            // terms.id names it
+  std::string type;                             // Kind::type
   std::map<std::string, std::string> settings;  // of its kind
   friend bool operator==(const Config&, const Config&) = default;
 };

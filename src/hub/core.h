@@ -114,6 +114,7 @@ class Core {
 
   // --- the link: a sealed bundle of the site that holds `client_key_id`; answers a sealed one ---
   base::Result<base::Bytes> exchange(const std::string& client_key_id, base::ByteView sealed);
+  bool knows(const std::string& client_key_id) const { return by_key_.count(client_key_id) > 0; }
 
   // --- what people change ---
   struct Applied {
