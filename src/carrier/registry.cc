@@ -5,14 +5,14 @@
 namespace lander::carrier {
 
 // One for each file that holds a carrier; the order is the one in which people read of them.
-extern const Kind kHttps, kShortMessage;
+extern const Kind kHttps, kMqtt, kShortMessage;
 
 namespace {
 
 using base::Code;
 using base::Error;
 
-constexpr const Kind* kKinds[] = {&kHttps, &kShortMessage};
+constexpr const Kind* kKinds[] = {&kHttps, &kMqtt, &kShortMessage};
 constexpr std::size_t kMaxValueBytes = 1024;
 
 std::string known_types() {
