@@ -114,14 +114,13 @@ class Fleet {
   Fleet(const std::vector<SiteKeys>& sites, int port, const std::string& hub_key_id)
       : sites_(sites) {
     for (const auto& site : sites) {
-      carrier::HttpsOptions options;
-      options.url = "https://127.0.0.1:" + std::to_string(port);
-      options.hub_key_id = hub_key_id;
-      options.certificate_pem = site.certificate_pem;
-      options.key_pem = site.keys.signing.to_pem();
-      options.tenant = kTenant;
-      options.site = site.name;
-      carriers_.push_back(must(carrier::make_https(options)));
+      const carrier::Peer peer{kTenant,
+                               site.name,
+                               "https://127.0.0.1:" + std::to_string(port),
+                               hub_key_id,
+                               site.certificate_pem,
+                               site.keys.signing.to_pem()};
+      carriers_.push_back(must(carrier::find_kind("https")->make({}, peer)));
     }
   }
   // Each once, as fast as the hub takes them.
@@ -170,7 +169,7 @@ class Fleet {
     const auto sealed = must(link::seal(bundle, site.keys), "seal");
     auto contact = carriers_[i]->exchange(sealed);
     const bool fine = contact.ok() && contact->received.size() == 1 &&
-                      link::open(contact->received[0], site.keys, kTenant, site.name, true).ok();
+                      link::open(contact->received[0], site.keys, {kTenant, site.name, true}).ok();
     if (!fine && failed_++ == 0) {
       std::fprintf(stderr, "bench: %s: %s\n", site.name.c_str(),
                    contact.ok() ? "no answer in it" : contact.error().message().c_str());

@@ -62,6 +62,9 @@ int main(int argc, char** argv) {
   app.add_option("--contact-every", contact_every,
                  "How often to contact the hub when nothing is urgent")
       ->capture_default_str();
+  app.add_option("--sticks", options.sticks,
+                 "Where sticks are mounted; only folders below are written to")
+      ->capture_default_str();
   app.add_flag("--log-json", json_log, "Log lines as JSON");
   auto* run_command =
       app.add_subcommand("run", "Serve in the foreground until SIGTERM (the default)");

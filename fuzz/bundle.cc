@@ -2,7 +2,8 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "link/link.h"
+#include "link/instances.h"
+#include "link/outbox.h"
 
 namespace {
 
@@ -17,7 +18,7 @@ void expect_same(base::ByteView in, const base::Bytes& again) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const base::ByteView in(data + 1, size - 1);
-  switch (data[0] % 5) {
+  switch (data[0] % 6) {
     case 0:
       if (const auto bundle = link::decode_bundle(in); bundle.ok()) {
         expect_same(in, link::encode(*bundle));
@@ -26,14 +27,25 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
           receiver.take(bundle->epoch, item);
           LANDER_CHECK(!receiver.take(bundle->epoch, item));
         }
-        link::Sender sender(bundle->epoch);
-        for (const link::Receipt& receipt : bundle->receipts) sender.receipt(receipt);
+        for (const link::Tombstone& gone : bundle->gone) receiver.skip(bundle->epoch, gone);
+        link::Outbox outbox(bundle->epoch);
+        outbox.receipts(bundle->receipts, bundle->sent, true);
+        outbox.noticed(bundle->noticed);
+        link::Instances instances;
+        bool changed = false;
+        instances.see(*bundle, receiver.receipts(bundle->epoch), bundle->sent, changed);
+        instances.receipts(*bundle);
       }
       break;
     case 1:
       if (const auto journal = link::Receiver::decode(in); journal.ok()) {
         expect_same(in, journal->encode());
-        LANDER_CHECK(journal->receipts().size() <= 8);
+        LANDER_CHECK(journal->receipts(1).size() <= 2 * link::kLanes);
+      }
+      break;
+    case 5:
+      if (const auto starts = link::Instances::decode(in); starts.ok()) {
+        expect_same(in, starts->encode());
       }
       break;
     case 2:

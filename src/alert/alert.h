@@ -76,6 +76,7 @@ struct Event {
   std::string comment;
   base::TimeUs until = 0;    // of a shelve
   std::optional<Info> info;  // of a raise
+  bool brief = false;        // told in brief, by few bytes: the whole replaces it; not in encode()
 };
 
 // Is it an event that fold() may see? kInvalid with what is wrong: no actor, a raise without asset,
@@ -125,8 +126,9 @@ Alert fold(std::vector<Event> events);
 class Book {
  public:
   explicit Book(std::size_t kept = 1000) : kept_(kept) {}
-  // False when the event was known: nothing changed, nothing to persist or tell. kInvalid when it
-  // breaks the rules (see validate()); kExhausted beyond kMaxEventsPerAlert.
+  // False when the event was known: nothing changed, nothing to persist or tell. The whole of one
+  // that was known in brief is a change. kInvalid when it breaks the rules (see validate());
+  // kExhausted beyond kMaxEventsPerAlert.
   base::Result<bool> apply(const Event& event);
   // Nothing for an alert whose raise is not here yet.
   std::optional<Alert> find(std::string_view id) const;

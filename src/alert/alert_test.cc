@@ -155,6 +155,31 @@ TEST(Book, ARepeatedEventChangesNothing) {
   EXPECT_EQ(book.events("a1").size(), 1u);
 }
 
+TEST(Book, TheWholeReplacesWhatWasToldInBriefWhicheverComesFirst) {
+  auto whole = event(EventKind::kRaise, kT0 + 1, "e1"), brief = whole;
+  brief.brief = true;
+  brief.time = kT0;  // to the millisecond
+  brief.info->evidence = {};
+  brief.info->detail.clear();
+  const auto clear = event(EventKind::kClear, kT0 + kMinute, "e2");
+  std::vector<Event> all = {whole, brief, clear, brief, whole};
+  std::sort(all.begin(), all.end(), [](const Event& a, const Event& b) { return a.time < b.time; });
+  do {
+    Book book;
+    bool told = false, seen = false;
+    for (const Event& e : all) {
+      const bool changes = e.id != "e1" ? !std::exchange(seen, true)
+                           : e.brief    ? book.events("a1").size() == (seen ? 1u : 0u)
+                                        : !std::exchange(told, true);
+      ASSERT_EQ(*book.apply(e), changes);
+    }
+    ASSERT_EQ(book.events("a1").size(), 2u);
+    ASSERT_FALSE(book.events("a1")[0].brief);
+    ASSERT_EQ(look(*book.find("a1"), kT0), look(fold({whole, clear}), kT0));
+  } while (std::next_permutation(all.begin(), all.end(),
+                                 [](const Event& a, const Event& b) { return a.time < b.time; }));
+}
+
 TEST(Book, EventsWaitForTheirRaise) {
   Book book;
   EXPECT_TRUE(*book.apply(event(EventKind::kAcknowledge, kT0 + 2, "e2")));

@@ -21,15 +21,18 @@ base::TimeUs age_key(const Alert& alert, const std::vector<Event>& events) {
 base::Result<bool> Book::apply(const Event& event) {
   LANDER_TRY(validate(event));
   Entry& entry = entries_[event.alert];
-  for (const Event& known : entry.events) {
-    if (known.id == event.id) return false;
-  }
-  if (entry.events.size() >= kMaxEventsPerAlert) {
+  const auto known = std::find_if(entry.events.begin(), entry.events.end(),
+                                  [&](const Event& e) { return e.id == event.id; });
+  if (known != entry.events.end()) {
+    if (event.brief || !known->brief) return false;
+    *known = event;
+  } else if (entry.events.size() >= kMaxEventsPerAlert) {
     return base::Error(base::Code::kExhausted,
                        "alert \"" + event.alert + "\" has " + std::to_string(kMaxEventsPerAlert) +
                            " events already; event \"" + event.id + "\" was not taken");
+  } else {
+    entry.events.push_back(event);
   }
-  entry.events.push_back(event);
   sort_for_fold(entry.events);
   entry.folded = fold_sorted(entry.events);
   entry.folded.info.evidence = {};  // held once, in the event

@@ -235,6 +235,15 @@ Json rollout(const fleet::Rollout& r) {
           {"sites", std::move(sites)}};
 }
 
+Json card(std::string_view kind, std::string_view tenant, std::string_view name,
+          const base::Bytes& signing_der, const base::Bytes& sealing_der) {
+  return {{"lander", kind},
+          {"tenant", tenant},
+          {"name", name},
+          {"signing", base::to_base64(signing_der)},
+          {"sealing", base::to_base64(sealing_der)}};
+}
+
 Json points(const std::vector<std::pair<base::TimeUs, sensing::Summary>>& buckets) {
   Json list = Json::array();
   for (const auto& [from, s] : buckets) {

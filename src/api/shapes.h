@@ -43,6 +43,9 @@ Json model(const model::Model& model, std::string_view digest);
 Json readiness(const learn::Readiness& readiness);
 Json package(const package::Package& package, std::uint64_t size, base::TimeUs imported);
 Json rollout(const fleet::Rollout& rollout);
+// Public keys, to hand on: docs/formats/trust.md.
+Json card(std::string_view kind, std::string_view tenant, std::string_view name,
+          const base::Bytes& signing_der, const base::Bytes& sealing_der);
 // [[t_ms, min, mean, max, count, others], ..]
 Json points(const std::vector<std::pair<base::TimeUs, sensing::Summary>>& buckets);
 

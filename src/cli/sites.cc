@@ -77,6 +77,14 @@ base::Status show(Session& session, const std::string& name) {
   facts.add("presence", presence, presence_paint(presence));
   facts.add("contact", relative(time_of(site, "last_contact"), session.now()));
   facts.add("link", text_of(site, "link_error"), Paint::kYellow);
+  if (const auto since = time_of(site, "cloned_since")) {
+    facts.add("cloned",
+              "two machines use this site's identity, known " + relative(since, session.now()) +
+                  ": enrol one of them anew under a name of its own, then `lander site "
+                  "clone-resolved " +
+                  name + "`",
+              Paint::kRed);
+  }
   facts.add("version", text_of(site, "version"));
   facts.add("alerts",
             std::to_string(integer_of(site, "open_alerts")) + " open, " +
@@ -98,6 +106,14 @@ base::Status show(Session& session, const std::string& name) {
   if (const auto backlog = number_of(vitals, "backlog"))
     facts.add("waiting", plural(static_cast<std::int64_t>(*backlog), "item", "items"));
   session.say(facts);
+  return {};
+}
+
+base::Status clone_resolved(Session& session, const std::string& name) {
+  LANDER_TRY(session.need("hub"));
+  LANDER_ASSIGN(const Json answer,
+                session.send("POST", "/api/v1/sites/" + escaped(name) + "/clone-resolved", {}, ""));
+  if (!session.json) session.say("Noted: one machine is " + name + ".\n");
   return {};
 }
 
@@ -132,6 +148,11 @@ void add_sites(Commands& commands) {
                                "lander site show pump-7",
                                [name](Session& session) { return show(session, *name); });
   showing->add_option("NAME", *name, "Default: --site");
+  auto* resolving =
+      commands.add(site, "clone-resolved", "Only one machine has this site's identity again",
+                   "lander site clone-resolved pump-7",
+                   [name](Session& session) { return clone_resolved(session, *name); });
+  resolving->add_option("NAME", *name)->required();
   auto* removing =
       commands.add(site, "remove", "Refuse a site's key from now on", "lander site remove pump-7",
                    [name](Session& session) { return remove(session, *name); });

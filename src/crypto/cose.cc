@@ -1,5 +1,3 @@
-#include <openssl/core_names.h>
-#include <openssl/params.h>
 #include <openssl/rand.h>
 
 #include <algorithm>
@@ -193,34 +191,6 @@ Bytes kdf_context(ByteView recipient_header) {
   return writer.array(2).integer(256).bytes(recipient_header).take();
 }
 
-struct ContentKey {
-  std::array<std::uint8_t, 32> bytes;
-  ~ContentKey() { OPENSSL_cleanse(bytes.data(), bytes.size()); }
-};
-
-base::Status derive(EVP_PKEY* own, EVP_PKEY* peer, ByteView recipient_header, ContentKey& out) {
-  const PkeyContextPtr agree(EVP_PKEY_CTX_new_from_pkey(nullptr, own, nullptr));
-  ContentKey secret;
-  std::size_t size = secret.bytes.size();
-  if (!agree || EVP_PKEY_derive_init(agree.get()) != 1 ||
-      EVP_PKEY_derive_set_peer(agree.get(), peer) != 1 ||
-      EVP_PKEY_derive(agree.get(), secret.bytes.data(), &size) != 1 || size != kX25519Bytes) {
-    return openssl_error(Code::kCorrupt, "agreeing on a key (X25519)");
-  }
-  Bytes info = kdf_context(recipient_header);
-  char digest[] = "SHA256";
-  OSSL_PARAM params[] = {
-      OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
-      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, secret.bytes.data(), size),
-      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, info.data(), info.size()),
-      OSSL_PARAM_construct_end()};
-  const KdfContextPtr kdf(EVP_KDF_CTX_new(hkdf_algorithm()));
-  if (!kdf || EVP_KDF_derive(kdf.get(), out.bytes.data(), out.bytes.size(), params) != 1) {
-    return openssl_error(Code::kInternal, "deriving a key (HKDF)");
-  }
-  return {};
-}
-
 // Enc_structure of RFC 9052 §5.3.
 Bytes authenticated(ByteView protected_header, std::string_view context) {
   CborWriter writer;
@@ -228,7 +198,7 @@ Bytes authenticated(ByteView protected_header, std::string_view context) {
   return writer.take();
 }
 
-base::Result<Bytes> encrypt(const ContentKey& key, ByteView iv, ByteView aad, ByteView plain) {
+base::Result<Bytes> encrypt(const SymmetricKey& key, ByteView iv, ByteView aad, ByteView plain) {
   const CipherContextPtr cipher(EVP_CIPHER_CTX_new());
   Bytes out(plain.size() + kTagBytes);
   int size = 0, last = 0;
@@ -247,7 +217,8 @@ base::Result<Bytes> encrypt(const ContentKey& key, ByteView iv, ByteView aad, By
   return out;
 }
 
-base::Result<Bytes> decrypt(const ContentKey& key, ByteView iv, ByteView aad, ByteView ciphertext) {
+base::Result<Bytes> decrypt(const SymmetricKey& key, ByteView iv, ByteView aad,
+                            ByteView ciphertext) {
   const CipherContextPtr cipher(EVP_CIPHER_CTX_new());
   const ByteView body = ciphertext.first(ciphertext.size() - kTagBytes);
   Bytes tag(ciphertext.end() - kTagBytes, ciphertext.end());
@@ -340,8 +311,8 @@ base::Result<Bytes> seal(const PublicKey& recipient, ByteView plain, std::string
     return openssl_error(Code::kUnavailable, "making a key for a sealed message");
   }
   const Bytes for_recipient = recipient_header(kid(recipient), point);
-  ContentKey key;
-  LANDER_TRY(derive(ephemeral.get(), native(recipient), for_recipient, key));
+  SymmetricKey key;
+  LANDER_TRY(derive(ephemeral.get(), native(recipient), kdf_context(for_recipient), key));
   CborWriter header;
   header.map(1).integer(kAlg).integer(kA256Gcm);
   LANDER_ASSIGN(const Bytes ciphertext,
@@ -365,8 +336,8 @@ base::Result<Bytes> open(const PrivateKey& recipient, ByteView message, std::str
   const PkeyPtr ephemeral(EVP_PKEY_new_raw_public_key_ex(
       nullptr, "X25519", nullptr, parsed.ephemeral.data(), parsed.ephemeral.size()));
   if (!ephemeral) return openssl_error(Code::kCorrupt, "reading a sealed message's key");
-  ContentKey key;
-  LANDER_TRY(derive(native(recipient), ephemeral.get(), parsed.recipient_header, key));
+  SymmetricKey key;
+  LANDER_TRY(derive(native(recipient), ephemeral.get(), kdf_context(parsed.recipient_header), key));
   return decrypt(key, parsed.iv, authenticated(parsed.protected_header, context),
                  parsed.ciphertext);
 }

@@ -75,6 +75,30 @@ base::Result<base::Bytes> seal(const PublicKey& recipient, base::ByteView plain,
 base::Result<base::Bytes> open(const PrivateKey& recipient, base::ByteView message,
                                std::string_view context);
 
+// 256 bits; overwritten when it goes.
+struct SymmetricKey {
+  std::array<std::uint8_t, 32> bytes{};
+  SymmetricKey() = default;
+  SymmetricKey(const SymmetricKey&) = default;
+  SymmetricKey& operator=(const SymmetricKey&) = default;
+  ~SymmetricKey();
+};
+// What both ends derive from their own key and the other's, and nobody else can: HKDF-SHA-256
+// (RFC 5869, no salt) over X25519 (RFC 7748 §6.1). `info` names the use: another one, another key.
+// kInvalid: not two X25519 keys; kCorrupt: the peer's is a point that gives the same with any key.
+base::Result<SymmetricKey> agree(const PrivateKey& own, const PublicKey& peer, base::ByteView info);
+
+// AES-256-CCM (RFC 3610) with 13 bytes of nonce and 8 of tag: COSE's AES-CCM-16-64-256 (RFC 9053
+// §4.2). For messages that count bytes; never two under one key with one nonce, or the difference
+// of their plain texts is public.
+inline constexpr std::size_t kCcm8TagBytes = 8, kMaxCcm8Bytes = 65'535;  // of plain text
+using Ccm8Nonce = std::array<std::uint8_t, 13>;
+base::Bytes ccm8_seal(const SymmetricKey& key, const Ccm8Nonce& nonce, base::ByteView aad,
+                      base::ByteView plain);
+// kUnauthenticated: altered, or of another key, nonce or `aad`.
+base::Result<base::Bytes> ccm8_open(const SymmetricKey& key, const Ccm8Nonce& nonce,
+                                    base::ByteView aad, base::ByteView sealed);
+
 // X.509. A CA is a self-signed P-256 certificate with its key.
 struct Subject {
   std::string common_name;                 // a site's "tenant/site", the hub's name

@@ -77,6 +77,11 @@ const EVP_CIPHER* aes256_gcm_algorithm() {
   LANDER_CHECK(algorithm != nullptr);
   return algorithm;
 }
+const EVP_CIPHER* aes256_ccm_algorithm() {
+  static const EVP_CIPHER* const algorithm = EVP_CIPHER_fetch(nullptr, "AES-256-CCM", nullptr);
+  LANDER_CHECK(algorithm != nullptr);
+  return algorithm;
+}
 
 base::Error openssl_error(base::Code code, std::string_view what) {
   const unsigned long last = ERR_peek_last_error();

@@ -46,6 +46,7 @@ const EVP_MD* sha256_algorithm();
 EVP_KDF* hkdf_algorithm();
 EVP_KDF* scrypt_algorithm();
 const EVP_CIPHER* aes256_gcm_algorithm();
+const EVP_CIPHER* aes256_ccm_algorithm();
 
 // "what: OpenSSL's reason"; empties OpenSSL's queue of errors for this thread.
 base::Error openssl_error(base::Code code, std::string_view what);
@@ -80,5 +81,9 @@ inline base::ByteView kid(const PublicKey& key) {
   LANDER_CHECK(key.impl != nullptr);
   return base::ByteView(key.impl->digest).first(8);
 }
+
+// HKDF-SHA-256 over the two X25519 keys' agreement, without salt. kCorrupt: the peer's key is a
+// point of low order, whose agreement everybody knows.
+base::Status derive(EVP_PKEY* own, EVP_PKEY* peer, base::ByteView info, SymmetricKey& out);
 
 }  // namespace lander::crypto

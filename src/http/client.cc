@@ -26,6 +26,8 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 
 base::DurationUs now_us() { return os::system_clock().monotonic_us(); }
 
+constexpr std::size_t kSmallBody = 16 << 10;  // copied behind the head: one record, one packet
+
 bool has_control_character(std::string_view text) {
   return std::any_of(text.begin(), text.end(),
                      [](unsigned char c) { return c < 0x20 || c == 0x7f; });
@@ -39,24 +41,25 @@ bool is_token(std::string_view text) {
 }
 
 struct Outgoing {
-  std::string head;
-  base::ByteView body;
+  std::string head;     // and a small body
+  base::ByteView body;  // borrowed
   bool head_only = false;
 };
 
-base::Result<Outgoing> request(const Url& url, std::string_view method, std::string_view target,
-                               base::ByteView body, std::string_view content_type,
-                               const Headers& headers) {
+base::Result<Outgoing> request(const Url& url, std::string_view user_agent, std::string_view method,
+                               std::string_view target, base::ByteView body,
+                               std::string_view content_type, const Headers& headers) {
   if (!is_token(method) || !target.starts_with('/') || has_control_character(target) ||
-      target.find(' ') != std::string_view::npos || has_control_character(content_type)) {
+      target.find(' ') != std::string_view::npos || has_control_character(content_type) ||
+      has_control_character(user_agent)) {
     return Error(Code::kInvalid, "request \"" + std::string(method) + " " + std::string(target) +
                                      "\": expected a method and an encoded path");
   }
   Outgoing out;
-  out.body = body;
   out.head_only = method == "HEAD";
   out.head.append(method).append(" ").append(target).append(" HTTP/1.1\r\nHost: ");
-  out.head.append(url.authority()).append("\r\nUser-Agent: lander\r\n");
+  out.head.append(url.authority()).append("\r\n");
+  if (!user_agent.empty()) out.head.append("User-Agent: ").append(user_agent).append("\r\n");
   if (!body.empty() || (method != "GET" && method != "HEAD")) {
     out.head += "Content-Length: " + std::to_string(body.size()) + "\r\n";
   }
@@ -69,6 +72,11 @@ base::Result<Outgoing> request(const Url& url, std::string_view method, std::str
     out.head.append(name).append(": ").append(value).append("\r\n");
   }
   out.head += "\r\n";
+  if (body.size() <= kSmallBody) {
+    out.head.append(base::as_text(body));
+  } else {
+    out.body = body;
+  }
   return out;
 }
 
@@ -90,7 +98,8 @@ class BlockingClient : public Client {
   base::Result<ClientResponse> send(std::string_view method, std::string_view target,
                                     base::ByteView body, std::string_view content_type,
                                     const Headers& headers) override {
-    LANDER_ASSIGN(const Outgoing out, request(url_, method, target, body, content_type, headers));
+    LANDER_ASSIGN(const Outgoing out,
+                  request(url_, options_.user_agent, method, target, body, content_type, headers));
     auto response = perform(out);
     if (!response.ok()) return response.error().context(place(method, target));
     return response;
@@ -100,7 +109,8 @@ class BlockingClient : public Client {
                       const EventReader::Visit& visit) override {
     Headers asking = headers;
     asking.emplace_back("Accept", "text/event-stream");
-    LANDER_ASSIGN(const Outgoing out, request(url_, "GET", target, {}, "", asking));
+    LANDER_ASSIGN(const Outgoing out,
+                  request(url_, options_.user_agent, "GET", target, {}, "", asking));
     hang_up();  // a stream takes its connection with it
     auto status = follow(out, visit);
     hang_up();

@@ -22,6 +22,7 @@ struct ClientOptions {
   base::DurationUs connect_timeout = 5 * base::kSecond;  // TCP and TLS; not the name's resolution
   base::DurationUs total_timeout = 30 * base::kSecond;   // connecting included
   std::size_t max_response = 64 << 20;
+  std::string user_agent = "lander";  // empty: the header is left out
 };
 
 struct ClientResponse {

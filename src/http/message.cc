@@ -180,10 +180,9 @@ std::string reply_head(const Response& response, bool keep_alive) {
   out += reason_phrase(response.status);
   out += "\r\n";
   const bool bodiless = response.status == 204 || response.status == 304;
-  if (!bodiless) {
-    append_header(out, "Content-Type", response.content_type);
-    append_header(out, "Content-Length", std::to_string(response.body.size()));
-  }
+  if (!bodiless) append_header(out, "Content-Length", std::to_string(response.body.size()));
+  if (response.bare) return out + (keep_alive ? "\r\n" : "Connection: close\r\n\r\n");
+  if (!bodiless) append_header(out, "Content-Type", response.content_type);
   if (!has_header(response, "Cache-Control")) append_header(out, "Cache-Control", "no-store");
   if (!has_header(response, "X-Content-Type-Options")) {
     append_header(out, "X-Content-Type-Options", "nosniff");

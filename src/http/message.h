@@ -21,7 +21,8 @@ base::Code code_of(int status);
 std::string_view reason_phrase(int status);
 
 // Status line and headers, blank line included. Adds Content-Type, Content-Length, Connection and,
-// unless the response sets them, "Cache-Control: no-store" and "X-Content-Type-Options: nosniff".
+// unless the response sets them, "Cache-Control: no-store" and "X-Content-Type-Options: nosniff";
+// of a bare one only Content-Length and, at the connection's end, "Connection: close".
 // Control characters in the values (a header could be made of input) become blanks.
 std::string reply_head(const Response& response, bool keep_alive);
 // The head of a stream of server-sent events, which ends with its connection.

@@ -34,6 +34,8 @@ struct Response {
   std::string content_type = "application/json";
   base::Bytes body;
   std::vector<std::pair<std::string, std::string>> headers;
+  // No header but what ends the message: for a program of ours that counts bytes, never a browser.
+  bool bare = false;
 
   static Response json(int status, std::string text);
   static Response text(int status, std::string text);

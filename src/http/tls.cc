@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <mutex>
 
 #include "crypto/crypto.h"
 
@@ -30,6 +31,7 @@ struct Freed {
 using BioPtr = std::unique_ptr<BIO, Freed<BIO_free>>;
 using X509Ptr = std::unique_ptr<X509, Freed<X509_free>>;
 using KeyPtr = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
+using SessionPtr = std::unique_ptr<SSL_SESSION, Freed<SSL_SESSION_free>>;
 using SslPtr = std::unique_ptr<SSL, Freed<SSL_free>>;
 using ContextPtr = std::unique_ptr<SSL_CTX, Freed<SSL_CTX_free>>;
 
@@ -114,6 +116,10 @@ class TlsStream : public Stream {
     BIO_set_data(bio, &wire_);
     BIO_set_init(bio, 1);
     SSL_set_bio(ssl_.get(), bio, bio);
+  }
+  ~TlsStream() override {
+    // Else the session is forgotten when its connection broke.
+    SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
   }
 
   SSL* ssl() { return ssl_.get(); }
@@ -257,7 +263,35 @@ base::Status use_certificate(SSL_CTX* context, const std::string& certificate_pe
 struct Tls::Impl {
   ContextPtr context;
   std::string pin;
+  std::mutex mutex;
+  SessionPtr session;  // of the pinned peer, the newest; guarded by mutex
 };
+
+namespace {
+
+// OpenSSL's callback when the peer offers a session. 0: we took no share in it.
+int keep_session(SSL* ssl, SSL_SESSION* session) {
+  auto* impl = static_cast<Tls::Impl*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
+  const std::lock_guard lock(impl->mutex);
+  impl->session.reset(SSL_SESSION_dup(session));  // the original dies when its connection fails
+  return 0;
+}
+
+void keep_sessions_of_clients(SSL_CTX* context) {
+  static const unsigned char kOurs[] = "lander";
+  SSL_CTX_set_session_id_context(context, kOurs, sizeof(kOurs) - 1);
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_SERVER);
+  SSL_CTX_sess_set_cache_size(context, Tls::kMaxSessions);
+  SSL_CTX_set_timeout(context, base::kDay / base::kSecond);
+  // SSL_OP_NO_TICKET stays: a ticket is then the name of a session that is kept here, 32 bytes; one
+  // that held the client's certificate would be longer than what resuming saves.
+  SSL_CTX_set_num_tickets(context, 1);
+  // A connection that breaks off is no attack here (every request says how long it is), but OpenSSL
+  // would take it for one and forget the session, just where lines break.
+  SSL_CTX_set_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF);
+}
+
+}  // namespace
 
 Tls::Tls(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Tls::~Tls() = default;
@@ -266,13 +300,17 @@ base::Result<std::unique_ptr<Tls>> Tls::server(const std::string& certificate_pe
                                                const std::string& key_pem, bool ask) {
   LANDER_ASSIGN(ContextPtr context, new_context(TLS_server_method()));
   LANDER_TRY(use_certificate(context.get(), certificate_pem, key_pem));
-  SSL_CTX_set_num_tickets(context.get(), 0);
   SSL_CTX_set_alpn_select_cb(context.get(), choose_http11, nullptr);
   if (ask) {
     SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
     SSL_CTX_set_cert_verify_callback(context.get(), accept_any_certificate, nullptr);
+    keep_sessions_of_clients(context.get());
+  } else {
+    SSL_CTX_set_num_tickets(context.get(), 0);
   }
-  return std::unique_ptr<Tls>(new Tls(std::make_unique<Impl>(Impl{std::move(context), {}})));
+  auto impl = std::make_unique<Impl>();
+  impl->context = std::move(context);
+  return std::unique_ptr<Tls>(new Tls(std::move(impl)));
 }
 
 base::Result<std::unique_ptr<Tls>> Tls::client(const std::string& pinned_key_id,
@@ -282,10 +320,16 @@ base::Result<std::unique_ptr<Tls>> Tls::client(const std::string& pinned_key_id,
   if (!certificate_pem.empty()) {
     LANDER_TRY(use_certificate(context.get(), certificate_pem, key_pem));
   }
-  auto impl = std::make_unique<Impl>(Impl{std::move(context), pinned_key_id});
+  auto impl = std::make_unique<Impl>();
+  impl->context = std::move(context);
+  impl->pin = pinned_key_id;
   SSL_CTX_set_verify(impl->context.get(), SSL_VERIFY_PEER, nullptr);
   if (!impl->pin.empty()) {
     SSL_CTX_set_cert_verify_callback(impl->context.get(), accept_pinned_key, &impl->pin);
+    SSL_CTX_set_app_data(impl->context.get(), impl.get());
+    SSL_CTX_set_session_cache_mode(impl->context.get(),
+                                   SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(impl->context.get(), keep_session);
   } else if (SSL_CTX_set_default_verify_paths(impl->context.get()) != 1) {
     return Error(Code::kInternal, "the system's authorities: " + openssl_reason());
   }
@@ -295,7 +339,9 @@ base::Result<std::unique_ptr<Tls>> Tls::client(const std::string& pinned_key_id,
 base::Result<std::unique_ptr<Tls>> Tls::stranger() {
   LANDER_ASSIGN(ContextPtr context, new_context(TLS_client_method()));
   SSL_CTX_set_verify(context.get(), SSL_VERIFY_NONE, nullptr);
-  return std::unique_ptr<Tls>(new Tls(std::make_unique<Impl>(Impl{std::move(context), {}})));
+  auto impl = std::make_unique<Impl>();
+  impl->context = std::move(context);
+  return std::unique_ptr<Tls>(new Tls(std::move(impl)));
 }
 
 std::unique_ptr<Stream> Tls::accept(int fd) const {
@@ -319,6 +365,8 @@ std::unique_ptr<Stream> Tls::connect(int fd, const std::string& host) const {
   }
   static const unsigned char kHttp11[] = "\x08http/1.1";
   SSL_set_alpn_protos(ssl, kHttp11, sizeof(kHttp11) - 1);
+  const std::lock_guard lock(impl_->mutex);
+  if (impl_->session) SSL_set_session(ssl, impl_->session.get());
   return stream;
 }
 

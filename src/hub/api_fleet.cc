@@ -4,8 +4,9 @@
 
 #include "api/shapes.h"
 #include "base/cbor.h"
-#include "carrier/carrier.h"
+#include "carrier/https.h"
 #include "hub/server.h"
+#include "os/clock.h"
 
 namespace lander::hub {
 namespace {
@@ -165,6 +166,69 @@ void serve_fleet(Server& server, api::Gate& gate) {
           });
 }
 
+namespace {
+
+using Bundles = base::Result<std::vector<base::Bytes>>;
+
+Response bare(int status, base::Bytes body) {
+  Response response;
+  response.status = status;
+  response.body = std::move(body);
+  response.bare = true;
+  return response;
+}
+
+Response exchange_all(Core& core, const std::string& key_id, const Bundles& bundles) {
+  if (!bundles.ok()) return problem(bundles.error());
+  std::vector<base::Bytes> replies;
+  for (const auto& sealed : *bundles) {
+    auto reply = core.exchange(key_id, sealed);
+    if (!reply.ok()) return problem(reply.error());
+    replies.push_back(std::move(*reply));
+  }
+  return bare(200, carrier::encode_list(replies));
+}
+
+Response take_piece(Core& core, carrier::Uploads& uploads, const Request& request) {
+  if (!core.knows(request.client_key_id))
+    return problem(base::Error(base::Code::kDenied, "this key is not one of an enrolled site"));
+  const auto piece = carrier::decode_piece(request.body);
+  if (!piece.ok()) return problem(piece.error());
+  auto answer = uploads.step(request.client_key_id, *piece, os::system_clock().monotonic_us());
+  if (!answer.ok()) return problem(answer.error());
+  if (!answer->message) return bare(202, carrier::encode_want(answer->want));
+  return exchange_all(core, request.client_key_id, Bundles({std::move(*answer->message)}));
+}
+
+void serve_bundles(Server& server, http::Server& http) {
+  const auto on_core = [&server, &http](const char* path, std::size_t max_body,
+                                        std::function<Response(Core&, const Request&)> work) {
+    http.route(
+        "POST", path, max_body,
+        [&server, work = std::move(work)](Request request, http::Responder responder) {
+          if (request.client_key_id.empty()) {
+            return responder.reply(
+                problem(base::Error(base::Code::kUnauthenticated,
+                                    "a site shows its certificate here: enrol it first")));
+          }
+          const std::size_t bytes = request.body.size();
+          server.on_core(
+              std::move(responder),
+              [work, request = std::move(request)](Core& core) { return work(core, request); },
+              bytes);
+        });
+  };
+  on_core(carrier::kBundlesPath, carrier::kMaxListBytes, [](Core& core, const Request& request) {
+    return exchange_all(core, request.client_key_id, carrier::decode_list(request.body));
+  });
+  on_core(carrier::kPiecesPath, carrier::kMaxPieceBodyBytes,
+          [uploads = std::make_shared<carrier::Uploads>()](Core& core, const Request& request) {
+            return take_piece(core, *uploads, request);
+          });
+}
+
+}  // namespace
+
 void serve_sites(Server& server, http::Server& http) {
   http.route("POST", "/link/v1/enrol", kMaxEnrol,
              [&server](Request request, http::Responder responder) {
@@ -185,35 +249,7 @@ void serve_sites(Server& server, http::Server& http) {
                    },
                    bytes);
              });
-  http.route(
-      "POST", carrier::kBundlesPath, carrier::kMaxListBytes,
-      [&server](Request request, http::Responder responder) {
-        if (request.client_key_id.empty()) {
-          return responder.reply(problem(base::Error(
-              base::Code::kUnauthenticated, "a site shows its certificate here: enrol it first")));
-        }
-        const std::size_t bytes = request.body.size();
-        server.on_core(
-            std::move(responder),
-            [request = std::move(request)](Core& core) -> Response {
-              auto run = [&]() -> base::Result<base::Bytes> {
-                LANDER_ASSIGN(const auto bundles, carrier::decode_list(request.body));
-                std::vector<base::Bytes> replies;
-                for (const auto& sealed : bundles) {
-                  LANDER_ASSIGN(auto reply, core.exchange(request.client_key_id, sealed));
-                  replies.push_back(std::move(reply));
-                }
-                return carrier::encode_list(replies);
-              };
-              auto body = run();
-              if (!body.ok()) return problem(body.error());
-              Response response;
-              response.content_type = std::string(carrier::kBundlesType);
-              response.body = std::move(*body);
-              return response;
-            },
-            bytes);
-      });
+  serve_bundles(server, http);
 }
 
 }  // namespace lander::hub

@@ -60,7 +60,9 @@ Json site_json(const Core& core, const Site& site) {
       {"reported_revision", site.reported.desired_revision},
       {"in_sync", applied && site.desired.revision == site.reported.desired_revision},
       {"location", location},
-      {"link_error", site.link_error}};
+      {"link_error", site.link_error},
+      // Two machines use its identity since then.
+      {"cloned_since", api::time(site.instances.cloned_since())}};
 }
 
 Json datastreams_json(const Site& site) {
@@ -247,6 +249,11 @@ void serve_people(Server& server, api::Gate& gate) {
   on_core("POST", "/api/v1/sites/{site}/alerts/{id}/events", Right::kHandleAlerts, 4096,
           [](Server&, Core& core, const Scope& scope, const Request& request) {
             return answer(alert_event(core, scope, request));
+          });
+  on_core("POST", "/api/v1/sites/{site}/clone-resolved", Right::kOperate, 4096,
+          [](Server&, Core& core, const Scope& scope, const Request& request) -> Response {
+            const auto done = core.clone_resolved(scope, request.params.at("site"));
+            return done.ok() ? api::reply(200, Json::object()) : problem(done.error());
           });
   on_core("POST", "/api/v1/sites/{site}/desired", Right::kOperate, kMaxYaml,
           [](Server&, Core& core, const Scope& scope, const Request& request) {

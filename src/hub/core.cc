@@ -60,7 +60,7 @@ base::Status Core::load_site(const Record& record) {
   LANDER_ASSIGN(site->revoked, in.boolean());
   LANDER_ASSIGN(site->signing, crypto::PublicKey::from_der(signing));
   LANDER_ASSIGN(site->sealing, crypto::PublicKey::from_der(sealing));
-  site->sender = link::Sender(context_.state.epoch());
+  site->outbox = link::Outbox(context_.state.epoch());
   if (!site->revoked) by_key_[site->key_id] = site.get();
   tenants_[record.tenant].sites[record.site] = std::move(site);
   return {};
@@ -141,6 +141,10 @@ base::Status Core::load() {
     apply(s, event);
     return {};
   }));
+  LANDER_TRY(from_sites(kInstancesRecord, [](Site& s, const Record& r) -> base::Status {
+    LANDER_ASSIGN(s.instances, link::Instances::decode(r.body));
+    return {};
+  }));
   LANDER_TRY(from_sites(kDatastreamRecord, [](Site& s, const Record& r) -> base::Status {
     LANDER_ASSIGN(auto datastream, sensing::decode_datastream(r.body));
     s.datastreams[datastream.id][datastream.revision] = std::move(datastream);
@@ -176,6 +180,7 @@ base::Status Core::load() {
     tenants_[r.tenant].rollouts[r.key] = std::move(*rollout);
     return {};
   }));
+  LANDER_TRY(load_shorts());
   LANDER_ASSIGN(const auto lanes, state.lanes());
   for (const auto& lane : lanes) {
     Tenant* tenant = find_tenant(lane.site.tenant);
@@ -316,7 +321,7 @@ base::Result<trust::EnrolReply> Core::enrol(const trust::EnrolRequest& request) 
   if (site->sealing.type() != crypto::KeyType::kX25519)
     return base::Error(base::Code::kInvalid, "a sealing key is X25519");
   site->admitted = now();
-  site->sender = link::Sender(context_.state.epoch());
+  site->outbox = link::Outbox(context_.state.epoch());
 
   trust::EnrolReply reply;
   LANDER_ASSIGN(

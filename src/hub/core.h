@@ -16,6 +16,10 @@
 #include "fleet/fleet.h"
 #include "hub/state.h"
 #include "lake/lake.h"
+#include "link/brief.h"
+#include "link/instances.h"
+#include "link/outbox.h"
+#include "link/short.h"
 #include "model/model.h"
 #include "os/clock.h"
 #include "os/files.h"
@@ -30,6 +34,18 @@ struct Keys {
   crypto::PrivateKey tls, signing, sealing, authority;
   std::string tls_pem, authority_pem;
 };
+
+// Of one epoch of a site: what it tells in short messages.
+struct Shorts {
+  std::optional<link::ShortKeys> keys;  // made when they are needed
+  std::uint64_t newest_up = 0;
+  std::uint64_t counter = 0, reserved = 0;  // of the messages to the site
+  link::Dictionary dictionary;
+  link::Ranges noticed;  // alert items that are here in brief
+  // Briefs whose entry of the dictionary is not here yet, by number.
+  std::map<std::uint64_t, base::Bytes> parked;
+};
+inline constexpr std::size_t kMaxShorts = 4;
 
 struct Site {
   SiteKey key;
@@ -54,10 +70,13 @@ struct Site {
   };
   std::map<std::string, Models> models;  // by asset
   // The link's two ends for this site.
-  link::Sender sender{0};
+  link::Outbox outbox{0};
   link::Receiver receiver;
-  std::map<std::uint8_t, std::uint64_t> last_item, forgotten;
-  std::string link_error;                                 // why its last bundle was refused
+  link::Instances instances;
+  std::map<std::uint8_t, std::uint64_t> last_item;
+  std::map<std::uint64_t, Shorts> shorts;  // by epoch of the site; the newest kMaxShorts
+  std::uint64_t unparked_epoch = 0;        // whose parked messages were tried again
+  std::string link_error;                  // why its last bundle was refused
   std::uint64_t reported_epoch = 0, reported_number = 0;  // the item that brought `reported`
   std::size_t events = 0;                                 // of alerts, whose records are kept
   std::vector<std::string> dropped_events;                // whose records may go
@@ -112,8 +131,20 @@ class Core {
   std::vector<const Site*> sites(const access::Scope& scope) const;
   fleet::Presence presence(const Site& site) const;
 
-  // --- the link: a sealed bundle of the site that holds `client_key_id`; answers a sealed one ---
+  // --- the link: takes a sealed message of a site, in either envelope, and answers in the same ---
+  // By TLS: of the site that holds `client_key_id`.
   base::Result<base::Bytes> exchange(const std::string& client_key_id, base::ByteView sealed);
+  // By a carrier that only claims whose it is; the envelope proves it.
+  base::Result<base::Bytes> arrived(const SiteKey& claimed, base::ByteView sealed);
+  // By a person who brings a stick of this tenant's.
+  base::Result<base::Bytes> courier(const access::Scope& scope, const std::string& site,
+                                    base::ByteView sealed);
+  // The site whose desired state declares a short-message carrier of this address (IMEI).
+  std::optional<SiteKey> site_of_address(std::string_view address) const;
+  std::optional<std::string> address_of(const SiteKey& site) const;
+  // A person saw to it that one of two machines with this site's identity is gone.
+  base::Status clone_resolved(const access::Scope& scope, const std::string& site);
+  bool knows(const std::string& client_key_id) const { return by_key_.count(client_key_id) > 0; }
 
   // --- what people change ---
   struct Applied {
@@ -158,15 +189,36 @@ class Core {
 
   // exchange.cc
   struct Effects;
+  base::Result<base::Bytes> converse(Site& site, base::ByteView sealed);
+  // False: it comes from a copy of the site, and nothing of it is taken.
+  base::Result<bool> recognise(Site& site, const link::Bundle& bundle);
   base::Status take(Site& site, const link::Bundle& bundle);
   base::Status effect(Site& site, const link::Item& item, Effects& effects);
   base::Status take_alert_event(Site& site, const link::Item& item, Effects& effects);
   base::Status take_reported(Site& site, const link::Item& item, Effects& effects);
   static base::Status read_models(Site& site, base::ByteView body);
   void note_latest(Site& site, const link::Item& item);
+  // answer.cc
   base::Result<base::Bytes> answer(Site& site, const link::Bundle& bundle);
+  base::Result<base::Bytes> answer_to_copy(Site& site, const link::Bundle& bundle);
+  base::Status take_receipts(Site& site, const std::vector<link::Receipt>& receipts,
+                             base::TimeUs sent, bool whole);
+  base::Status renew_epoch();
+  base::Status add_items(Site& site, link::Bundle& reply);
   void add_blobs(Site& site, const std::vector<link::Want>& wants, link::Bundle& reply);
   link::Keys keys_for(const Site& site) const;
+
+  // shorts.cc
+  base::Result<base::Bytes> converse_short(Site& site, base::ByteView sealed);
+  base::Status take_short(Site& site, Shorts& shorts, const link::OpenedShort& opened,
+                          const link::ShortMessage& message);
+  base::Result<base::Bytes> answer_short(Site& site, Shorts& shorts);
+  Shorts& shorts_of(Site& site, std::uint64_t epoch);
+  base::Status park_short(Site& site, base::ByteView sealed);
+  // What was parked for want of an epoch's key or a dictionary's entry, tried again.
+  base::Status unpark(Site& site, std::uint64_t epoch);
+  base::Status load_shorts();
+  void tell(Site& site, const alert::Event& event);
 
   // rollouts.cc
   base::Status assign(Tenant& tenant, const fleet::RolloutStep& step,

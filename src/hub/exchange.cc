@@ -10,9 +10,6 @@
 namespace lander::hub {
 namespace {
 
-constexpr std::size_t kReplyBytes = 1 << 20;
-constexpr std::size_t kReplyItems = 500;
-constexpr std::size_t kBlobsAReply = 4;
 // What one site may make the hub keep in memory. A site that needs more is broken, or not ours.
 constexpr std::size_t kMaxAlerts = 5'000, kMaxEvents = 100'000;
 constexpr std::size_t kMaxDatastreams = 4'000, kMaxRevisions = 1'000;
@@ -58,21 +55,92 @@ base::Result<base::Bytes> Core::exchange(const std::string& client_key_id, base:
         base::Code::kDenied,
         "this key is not one of an enrolled site: enrol with a token (`lander site add`)");
   }
-  Site& site = *at->second;
-  auto bundle = link::open(sealed, keys_for(site), site.key.tenant, site.key.site, false);
-  base::Status taken = bundle.ok() ? take(site, *bundle) : base::Status(bundle.error());
-  if (!taken.ok()) {
+  return converse(*at->second, sealed);
+}
+
+base::Result<base::Bytes> Core::arrived(const SiteKey& claimed, base::ByteView sealed) {
+  Tenant* tenant = find_tenant(claimed.tenant);
+  const auto at =
+      tenant == nullptr ? decltype(tenant->sites.begin()){} : tenant->sites.find(claimed.site);
+  if (tenant == nullptr || at == tenant->sites.end() || at->second->key_id.empty() ||
+      at->second->revoked) {
     ++stats_.refused;
-    if (site.link_error != taken.error().message()) {
-      os::log_warn("hub", "a bundle is refused",
-                   {{"site", site.key.site}, {"error", taken.error().message()}});
-    }
-    site.link_error = taken.error().message();
-    return taken.error();
+    return base::Error(base::Code::kDenied, "no enrolled site \"" + claimed.tenant.substr(0, 64) +
+                                                "/" + claimed.site.substr(0, 64) + "\"");
   }
-  ++stats_.bundles;
-  site.link_error.clear();
-  return answer(site, *bundle);
+  return converse(*at->second, sealed);
+}
+
+base::Result<base::Bytes> Core::courier(const access::Scope& scope, const std::string& name,
+                                        base::ByteView sealed) {
+  LANDER_TRY(scope.allows(access::Right::kOperate));
+  LANDER_ASSIGN(Site * site, mutable_site(scope, name));
+  if (site->key_id.empty() || site->revoked) {
+    return base::Error(base::Code::kConflict, "site \"" + name + "\" is not enrolled");
+  }
+  return converse(*site, sealed);
+}
+
+base::Result<base::Bytes> Core::converse(Site& site, base::ByteView sealed) {
+  const auto talk = [&]() -> base::Result<base::Bytes> {
+    if (link::is_short(sealed)) return converse_short(site, sealed);
+    LANDER_ASSIGN(const auto bundle,
+                  link::open(sealed, keys_for(site), {site.key.tenant, site.key.site, false}));
+    LANDER_ASSIGN(const bool itself, recognise(site, bundle));
+    if (!itself) return answer_to_copy(site, bundle);
+    LANDER_TRY(take(site, bundle));
+    return answer(site, bundle);
+  };
+  auto reply = talk();
+  if (reply.ok()) {
+    ++stats_.bundles;
+    site.link_error.clear();
+    return reply;
+  }
+  ++stats_.refused;
+  if (site.link_error != reply.error().message()) {
+    os::log_warn("hub", "a message is refused",
+                 {{"site", site.key.site}, {"error", reply.error().message()}});
+  }
+  site.link_error = reply.error().message();
+  return reply;
+}
+
+base::Result<bool> Core::recognise(Site& site, const link::Bundle& bundle) {
+  link::Instances instances = site.instances;
+  bool changed = false;
+  const auto verdict = instances.see(bundle, site.receiver.receipts(bundle.epoch), now(), changed);
+  if (changed) {
+    Batch batch;
+    batch.records.push_back(
+        {site.key.tenant, std::string(kInstancesRecord), site.key.site, "", instances.encode()});
+    LANDER_TRY(commit(batch));
+  }
+  const bool clone = site.instances.cloned_since() == 0 && instances.cloned_since() != 0;
+  site.instances = std::move(instances);
+  if (clone) {
+    os::log_error("hub", "two machines use the identity of one site: enrol one of them anew",
+                  {{"tenant", site.key.tenant}, {"site", site.key.site}});
+    context_.changed(site.key.tenant, "site", site.key.site);
+  }
+  if (verdict == link::Instances::Verdict::kGoesOn) return true;
+  os::log_warn("hub", "a site was restored from a copy, or cloned: it is told to begin a new epoch",
+               {{"tenant", site.key.tenant}, {"site", site.key.site}});
+  return false;
+}
+
+base::Status Core::clone_resolved(const access::Scope& scope, const std::string& name) {
+  LANDER_TRY(scope.allows(access::Right::kOperate));
+  LANDER_ASSIGN(Site * site, mutable_site(scope, name));
+  link::Instances instances = site->instances;
+  instances.forget_clone();
+  Batch batch;
+  batch.records.push_back(
+      {scope.tenant, std::string(kInstancesRecord), name, "", instances.encode()});
+  LANDER_TRY(commit(batch));
+  site->instances = std::move(instances);
+  context_.changed(scope.tenant, "site", name);
+  return {};
 }
 
 base::Status Core::take(Site& site, const link::Bundle& bundle) {
@@ -80,10 +148,12 @@ base::Status Core::take(Site& site, const link::Bundle& bundle) {
   effects.epoch = bundle.epoch;
   link::Receiver journal = site.receiver;
   std::vector<link::Item> fresh;
+  bool told = false;  // of what will never come
+  for (const auto& gone : bundle.gone) told = journal.skip(bundle.epoch, gone) || told;
   for (const auto& item : bundle.items) {
     if (journal.take(bundle.epoch, item)) fresh.push_back(item);
   }
-  if (!fresh.empty()) {
+  if (!fresh.empty() || told) {
     // The lake first: it drops what it has, so a crash before our own commit only repeats the work.
     std::vector<link::Item> rows;
     std::copy_if(fresh.begin(), fresh.end(), std::back_inserter(rows), for_the_lake);
@@ -110,10 +180,8 @@ base::Status Core::take(Site& site, const link::Bundle& bundle) {
   const auto before = presence(site);
   site.last_contact = now();
   site.vitals = bundle.vitals;
-  for (const auto& event : effects.events) {
-    if (!apply(site, event)) continue;
-    if (const auto alert = site.alerts.find(event.alert)) context_.alerted(site.key, event, *alert);
-  }
+  for (const auto& event : effects.events) tell(site, event);
+  LANDER_TRY(unpark(site, bundle.epoch));
   for (auto& datastream : effects.datastreams)
     site.datastreams[datastream.id][datastream.revision] = std::move(datastream);
   for (const auto& body : effects.models) LANDER_TRY(read_models(site, body));
@@ -138,7 +206,13 @@ base::Status Core::effect(Site& site, const link::Item& item, Effects& effects) 
         {site.key.tenant, std::string(kind), site.key.site, std::move(key), std::move(body)});
   };
   if (item.type == "alert-event") {
+    // The whole of what was told in brief.
+    keep(kBriefRecord, std::to_string(effects.epoch) + "/" + std::to_string(item.number), {});
     return take_alert_event(site, item, effects);
+  } else if (item.type == "dictionary") {
+    Shorts& shorts = shorts_of(site, effects.epoch);
+    LANDER_TRY(shorts.dictionary.take(item.body));
+    keep(kDictionaryRecord, std::to_string(effects.epoch), shorts.dictionary.encode());
   } else if (item.type == "reported") {
     return take_reported(site, item, effects);
   } else if (item.type == "datastream") {
@@ -268,72 +342,6 @@ void Core::note_latest(Site& site, const link::Item& item) {
           note(b.datastream, time, block->numbers[i]);
         break;
       }
-    }
-  }
-}
-
-base::Result<base::Bytes> Core::answer(Site& site, const link::Bundle& bundle) {
-  for (const auto& receipt : bundle.receipts) {
-    for (const auto& [lane, through] : site.sender.receipt(receipt)) {
-      if (through <= site.forgotten[lane]) continue;
-      if (lane == link::kLaneAlert && site.lake_due) continue;  // the lake is told from there
-      LANDER_TRY(context_.state.forget_items(site.key, lane, through));
-      site.forgotten[lane] = through;
-    }
-  }
-  const base::DurationUs monotonic = context_.clock.monotonic_us();
-  link::Bundle reply;
-  reply.tenant = site.key.tenant;
-  reply.site = site.key.site;
-  reply.from_hub = true;
-  reply.epoch = context_.state.epoch();
-  reply.sent = now();
-  reply.desired_revision = site.desired.revision;
-  reply.receipts = site.receiver.receipts();
-  std::size_t bytes = 0;
-  for (const auto& [lane, last] : site.last_item) {
-    std::uint64_t after = std::max(site.sender.after(lane, monotonic), site.forgotten[lane]);
-    if (after >= last || bytes > kReplyBytes / 2) continue;
-    LANDER_ASSIGN(auto items,
-                  context_.state.items(site.key, lane, after, kReplyItems, kReplyBytes - bytes));
-    for (auto& item : items) {
-      after = item.number;
-      if (site.sender.held(lane, item.number)) continue;
-      bytes += item.body.size();
-      reply.items.push_back(std::move(item));
-    }
-    if (!items.empty()) site.sender.sent(lane, after, monotonic);
-  }
-  add_blobs(site, bundle.wants, reply);
-  return link::seal(reply, keys_for(site));
-}
-
-void Core::add_blobs(Site& site, const std::vector<link::Want>& wants, link::Bundle& reply) {
-  Tenant* tenant = find_tenant(site.key.tenant);
-  std::size_t pieces = 0;  // of all wants together: the reply must stay within one message
-  for (const auto& want : wants) {
-    if (pieces >= kBlobsAReply) return;
-    if (!tenant || !tenant->packages.contains(want.digest))
-      continue;  // another tenant's package is no package
-    if (last_blob_.digest != want.digest) {
-      auto bytes = context_.files.read(context_.folder + "/packages/" + want.digest,
-                                       package::kMaxPackageBytes);
-      if (!bytes.ok()) {
-        os::log_error("hub", "a package cannot be read",
-                      {{"digest", want.digest}, {"error", bytes.error().message()}});
-        continue;
-      }
-      last_blob_ = {want.digest, std::move(*bytes)};
-    }
-    const base::ByteView blob = last_blob_.bytes;
-    std::uint64_t offset = want.offset;
-    for (; pieces < kBlobsAReply && offset < blob.size(); ++pieces) {
-      const std::size_t size = std::min<std::size_t>(link::kBlobChunkBytes, blob.size() - offset);
-      const auto part = blob.subspan(offset, size);
-      link::BlobPiece body{want.digest, offset, blob.size(), base::Bytes(part.begin(), part.end())};
-      reply.items.push_back({link::kLaneBulk, 1 + offset / link::kBlobChunkBytes, "blob",
-                             reply.sent, link::encode_blob(body)});
-      offset += size;
     }
   }
 }

@@ -90,7 +90,9 @@ struct Device {
     bundle.items = std::move(items);
     return *link::seal(bundle, keys);
   }
-  link::Bundle open(base::ByteView sealed) { return *link::open(sealed, keys, tenant, site, true); }
+  link::Bundle open(base::ByteView sealed) {
+    return *link::open(sealed, keys, {tenant, site, true});
+  }
   std::string key_id() const { return signing.public_key().id(); }
 };
 

@@ -141,7 +141,8 @@ base::Status Server::open() {
         core_->tick();
       },
       kTickEvery);
-  return open_http(accounts);
+  LANDER_TRY(open_http(accounts));
+  return open_gateways();
 }
 
 base::Status Server::open_http(const std::vector<access::Account>& accounts) {
@@ -167,6 +168,7 @@ base::Status Server::open_http(const std::vector<access::Account>& accounts) {
   serve_people(*this, *gate_);
   serve_fleet(*this, *gate_);
   serve_sites(*this, *sites_);
+  serve_short_messages(*this, *people_);
 
   // What `lander --at DATA` needs: only who may read this folder gets in.
   const nlohmann::json door = {{"url", "https://127.0.0.1:" + std::to_string(people_->port())},
@@ -229,6 +231,8 @@ Server::~Server() {
   if (sql_worker_) sql_worker_->stop();
   if (reader_) reader_->stop();  // before the core: it waits for what the core writes
   if (core_worker_) core_worker_->stop();
+  mqtt_.reset();
+  short_.reset();
   if (lake_worker_) lake_worker_->stop();
   if (lake_) flush();
 }

@@ -12,6 +12,8 @@
 
 #include "api/gate.h"
 #include "api/live.h"
+#include "carrier/mqtt_gateway.h"
+#include "carrier/short_gateway.h"
 #include "http/server.h"
 #include "hub/core.h"
 #include "lake/lake.h"
@@ -29,6 +31,8 @@ struct ServerOptions {
   base::DurationUs flush_every = 10 * base::kSecond;
   fleet::ContactPlan plan;
   std::size_t max_sites = 20'000;
+  carrier::MqttGatewayOptions mqtt;             // without a URL: none
+  carrier::ShortGatewayOptions short_messages;  // without a URL: nothing goes down
 };
 
 class Server {
@@ -57,6 +61,9 @@ class Server {
   std::string metrics() const;
   std::string failing() const;  // empty: fine
   bool alive() const;           // the core's thread goes on
+  // A message of a site, from any thread.
+  enum class Gateway : std::uint8_t { kMqtt, kShort };
+  void arrived(Gateway gateway, const carrier::Address& from, base::Bytes sealed);
 
  private:
   explicit Server(const ServerOptions& options);
@@ -64,6 +71,7 @@ class Server {
   base::Result<Keys> load_or_make_keys();
   base::Result<std::vector<access::Account>> stored_accounts();
   base::Status open_http(const std::vector<access::Account>& accounts);
+  base::Status open_gateways();
   base::Status serve_accounts(const std::vector<access::Account>& accounts);
   void flush();
   void on(os::Worker& worker, http::Responder responder, std::function<http::Response()> work);
@@ -77,6 +85,7 @@ class Server {
   std::unique_ptr<os::Worker> core_worker_;
   std::unique_ptr<os::Worker> reader_, sql_worker_, lake_worker_;
   std::unique_ptr<http::Server> people_, sites_;
+  std::unique_ptr<carrier::Gateway> mqtt_, short_;
   std::unique_ptr<api::Gate> gate_;
   std::atomic<bool> stopping_{false};
   std::atomic<std::size_t> waiting_bytes_{0};
@@ -89,8 +98,9 @@ class Server {
 // password.
 base::Result<std::string> add_tenant(const std::string& data, const std::string& tenant);
 
-void serve_people(Server& server, api::Gate& gate);    // api_people.cc
-void serve_fleet(Server& server, api::Gate& gate);     // api_fleet.cc
-void serve_sites(Server& server, http::Server& http);  // the link
+void serve_people(Server& server, api::Gate& gate);             // api_people.cc
+void serve_fleet(Server& server, api::Gate& gate);              // api_fleet.cc
+void serve_sites(Server& server, http::Server& http);           // the link
+void serve_short_messages(Server& server, http::Server& http);  // of a satellite's operator
 
 }  // namespace lander::hub

@@ -140,6 +140,41 @@ base::Result<std::vector<link::Item>> State::items(const SiteKey& site, std::uin
   }
 }
 
+base::Result<std::vector<link::Head>> State::heads(const SiteKey& site, std::uint8_t lane,
+                                                   std::uint64_t after, std::size_t max) {
+  LANDER_ASSIGN(auto read,
+                database_.prepare("SELECT number,length(body),created FROM item WHERE tenant=? AND "
+                                  "site=? AND lane=? AND number>? ORDER BY number LIMIT ?"));
+  read.bind(1, std::string_view(site.tenant))
+      .bind(2, std::string_view(site.site))
+      .bind(3, static_cast<std::int64_t>(lane));
+  read.bind(4, static_cast<std::int64_t>(after)).bind(5, static_cast<std::int64_t>(max));
+  std::vector<link::Head> out;
+  while (true) {
+    LANDER_ASSIGN(const bool row, read.step());
+    if (!row) return out;
+    out.push_back({lane, static_cast<std::uint64_t>(read.integer(0)),
+                   static_cast<std::size_t>(read.integer(1)), 1, read.integer(2)});
+  }
+}
+
+base::Status State::renew_epoch(std::uint64_t new_epoch) {
+  LANDER_ASSIGN(auto transaction, os::Transaction::begin(database_));
+  // By way of negative numbers, so that no two rows meet on the way.
+  LANDER_TRY(database_.execute(
+      "UPDATE item SET number=-r.place FROM (SELECT tenant AS t, site AS s, lane AS l, number AS n,"
+      " row_number() OVER (PARTITION BY tenant,site,lane ORDER BY number) AS place FROM item) r"
+      " WHERE r.t=item.tenant AND r.s=item.site AND r.l=item.lane AND r.n=item.number;"
+      "UPDATE item SET number=-number;"
+      "UPDATE lane SET last=(SELECT count(*) FROM item i WHERE i.tenant=lane.tenant AND"
+      " i.site=lane.site AND i.lane=lane.lane)"));
+  LANDER_ASSIGN(auto set, database_.prepare("UPDATE meta SET value=? WHERE key='epoch'"));
+  LANDER_TRY(set.bind(1, static_cast<std::int64_t>(new_epoch >> 1)).run());
+  LANDER_TRY(transaction.commit());
+  epoch_ = new_epoch >> 1;
+  return {};
+}
+
 base::Status State::forget_items(const SiteKey& site, std::uint8_t lane, std::uint64_t through) {
   LANDER_ASSIGN(
       auto forget,

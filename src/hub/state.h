@@ -13,7 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/time.h"
-#include "link/link.h"
+#include "link/outbox.h"
 #include "os/sqlite.h"
 
 namespace lander::hub {
@@ -54,6 +54,8 @@ class State {
   base::Result<std::vector<link::Item>> items(const SiteKey& site, std::uint8_t lane,
                                               std::uint64_t after, std::size_t max_items,
                                               std::size_t max_bytes);
+  base::Result<std::vector<link::Head>> heads(const SiteKey& site, std::uint8_t lane,
+                                              std::uint64_t after, std::size_t max);
   base::Status forget_items(const SiteKey& site, std::uint8_t lane, std::uint64_t through);
   // Last number given and first that is still kept, of every lane that ever had an item.
   struct Lane {
@@ -63,6 +65,9 @@ class State {
   };
   base::Result<std::vector<Lane>> lanes();
   std::uint64_t epoch() const { return epoch_; }
+  // This database was restored from an older copy: a new epoch, in which the items that wait are
+  // numbered from 1 in their order.
+  base::Status renew_epoch(std::uint64_t new_epoch);
 
  private:
   explicit State(os::Database database) : database_(std::move(database)) {}

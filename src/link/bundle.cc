@@ -7,12 +7,12 @@
 namespace lander::link {
 namespace {
 
-constexpr std::uint64_t kFormat = 1;
+constexpr std::uint64_t kFormat = 2;
 constexpr std::size_t kMaxNameBytes = 128;
 constexpr std::size_t kMaxTypeBytes = 32;
 constexpr std::size_t kMaxVitals = 64;
 constexpr std::size_t kMaxWants = 64;
-constexpr std::size_t kMaxReceipts = 8;  // two epochs of four lanes
+constexpr std::size_t kMaxReceipts = 2 * kLanes;  // of two epochs
 constexpr base::DurationUs kUnknown = std::numeric_limits<base::DurationUs>::max();
 
 // RFC 8949 §4.2.1: keys by their encoded bytes, so the shorter text first.
@@ -71,6 +71,30 @@ base::Result<std::vector<Receipt>> read_receipts(base::CborReader& in) {
   return out;
 }
 
+base::Result<std::vector<Tombstone>> read_gone(base::CborReader& in) {
+  std::vector<Tombstone> out;
+  LANDER_ASSIGN(const std::uint64_t count, in.array_up_to(kMaxTombstones, "tombstones"));
+  for (std::uint64_t i = 0; i < count; ++i) {
+    Tombstone gone;
+    LANDER_TRY(in.array_of(3, "tombstone"));
+    LANDER_ASSIGN(gone.lane, read_lane(in));
+    LANDER_ASSIGN(const std::uint8_t why, in.enumerator(4, "why it is gone"));
+    gone.why = static_cast<Gone>(why);
+    LANDER_ASSIGN(gone.numbers, read_ranges(in));
+    out.push_back(std::move(gone));
+  }
+  return out;
+}
+
+base::Result<Instance> read_instance(base::CborReader& in) {
+  Instance out;
+  LANDER_TRY(in.array_of(3, "instance"));
+  LANDER_ASSIGN(out.starts, in.unsigned_integer());
+  LANDER_ASSIGN(out.id, in.unsigned_integer());
+  LANDER_ASSIGN(out.parent, in.unsigned_integer());
+  return out;
+}
+
 base::Result<Item> read_item(base::CborReader& in) {
   Item item;
   LANDER_TRY(in.array_of(5, "item"));
@@ -87,10 +111,11 @@ base::Result<Item> read_item(base::CborReader& in) {
 
 base::Result<Bundle> read_bundle(base::CborReader& in) {
   Bundle out;
-  LANDER_TRY(in.record(12, kFormat, "bundle"));
+  LANDER_TRY(in.record(18, kFormat, "bundle"));
   LANDER_ASSIGN(out.tenant, in.text_of(1, kMaxNameBytes, "a tenant"));
   LANDER_ASSIGN(out.site, in.text_of(1, kMaxNameBytes, "a site"));
-  LANDER_ASSIGN(out.from_hub, in.boolean());
+  LANDER_ASSIGN(out.peer, in.text_of(1, kMaxNameBytes, "a peer"));
+  LANDER_ASSIGN(out.to_site, in.boolean());
   LANDER_ASSIGN(out.epoch, in.unsigned_integer());
   LANDER_ASSIGN(out.sent, in.integer());
   LANDER_ASSIGN(const base::CborType error, in.peek());
@@ -101,10 +126,15 @@ base::Result<Bundle> read_bundle(base::CborReader& in) {
     LANDER_ASSIGN(out.sent_error, in.integer());
     if (out.sent_error < 0 || out.sent_error == kUnknown) return in.corrupt("a clock's error");
   }
+  LANDER_ASSIGN(out.instance, read_instance(in));
+  LANDER_ASSIGN(out.heard, in.integer());
+  LANDER_ASSIGN(out.refused_epoch, in.unsigned_integer());
   LANDER_ASSIGN(out.desired_revision, in.unsigned_integer());
   LANDER_ASSIGN(out.vitals, read_vitals(in));
   LANDER_ASSIGN(out.wants, read_wants(in));
   LANDER_ASSIGN(out.receipts, read_receipts(in));
+  LANDER_ASSIGN(out.noticed, read_ranges(in));
+  LANDER_ASSIGN(out.gone, read_gone(in));
   LANDER_ASSIGN(const std::uint64_t items, in.array());
   for (std::uint64_t i = 0; i < items; ++i) {
     LANDER_ASSIGN(Item item, read_item(in));
@@ -120,14 +150,17 @@ std::size_t wire_bytes(const Item& item) { return item.body.size() + item.type.s
 
 base::Bytes encode(const Bundle& bundle) {
   base::CborWriter out;
-  out.array(12).unsigned_integer(kFormat).text(bundle.tenant).text(bundle.site);
-  out.boolean(bundle.from_hub).unsigned_integer(bundle.epoch).integer(bundle.sent);
+  out.array(18).unsigned_integer(kFormat).text(bundle.tenant).text(bundle.site);
+  out.text(bundle.peer).boolean(bundle.to_site).unsigned_integer(bundle.epoch).integer(bundle.sent);
   if (bundle.sent_error == kUnknown) {
     out.null();
   } else {
     out.integer(bundle.sent_error);
   }
-  out.unsigned_integer(bundle.desired_revision);
+  const Instance& instance = bundle.instance;
+  out.array(3).unsigned_integer(instance.starts).unsigned_integer(instance.id);
+  out.unsigned_integer(instance.parent).integer(bundle.heard);
+  out.unsigned_integer(bundle.refused_epoch).unsigned_integer(bundle.desired_revision);
   put_vitals(out, bundle.vitals);
   out.array(bundle.wants.size());
   for (const Want& want : bundle.wants)
@@ -136,6 +169,12 @@ base::Bytes encode(const Bundle& bundle) {
   for (const Receipt& receipt : bundle.receipts) {
     out.array(3).unsigned_integer(receipt.epoch).unsigned_integer(receipt.lane);
     put_ranges(out, receipt.held);
+  }
+  put_ranges(out, bundle.noticed);
+  out.array(bundle.gone.size());
+  for (const Tombstone& gone : bundle.gone) {
+    out.array(3).unsigned_integer(gone.lane).unsigned_integer(static_cast<std::uint8_t>(gone.why));
+    put_ranges(out, gone.numbers);
   }
   out.array(bundle.items.size());
   for (const Item& item : bundle.items) {

@@ -40,6 +40,11 @@ Bundle full() {
   receipt.lane = kLaneState;
   for (std::uint64_t n : {1, 2, 3, 7}) receipt.held.add(n);
   bundle.receipts = {receipt};
+  bundle.instance = {3, 0x8877665544332211, 17};
+  bundle.heard = bundle.sent - base::kHour;
+  bundle.refused_epoch = 77;
+  bundle.noticed.add(4);
+  bundle.gone = {{kLaneSummary, Gone::kExpired, receipt.held}};
   bundle.items = {{kLaneAlert, 1, "alert-event", bundle.sent, {1, 2, 3}},
                   {kLaneBulk, 900, "blocks", -5, base::Bytes(1000, 0xAB)}};
   return bundle;
@@ -50,13 +55,13 @@ TEST(Bundle, SurvivesTheWireInEitherDirection) {
   Bundle up = full();
   const auto sealed = seal(up, pair.site);
   ASSERT_TRUE(sealed.ok()) << sealed.error().message();
-  const auto opened = open(*sealed, pair.hub, "acme", "pump-7", false);
+  const auto opened = open(*sealed, pair.hub, {"acme", "pump-7", false});
   ASSERT_TRUE(opened.ok()) << opened.error().message();
   EXPECT_EQ(encode(*opened), encode(up));
   EXPECT_EQ(opened->items[1].body, up.items[1].body);
   EXPECT_TRUE(std::isnan(opened->vitals.at("disk_free")));
-  up.from_hub = true;
-  EXPECT_TRUE(open(*seal(up, pair.hub), pair.site, "acme", "pump-7", true).ok());
+  up.to_site = true;
+  EXPECT_TRUE(open(*seal(up, pair.hub), pair.site, {"acme", "pump-7", true}).ok());
 }
 
 TEST(Bundle, AnEmptyHeartbeatTakesUnder400Bytes) {
@@ -69,18 +74,19 @@ TEST(Bundle, AnEmptyHeartbeatTakesUnder400Bytes) {
 TEST(Bundle, NeverOpensForAnotherSiteTenantDirectionOrKey) {
   const Pair pair, other;
   const base::Bytes sealed = *seal(heartbeat(), pair.site);
-  ASSERT_TRUE(open(sealed, pair.hub, "acme", "pump-7", false).ok());
-  EXPECT_FALSE(open(sealed, pair.hub, "acme", "pump-8", false).ok());
-  EXPECT_FALSE(open(sealed, pair.hub, "acm", "epump-7", false).ok());
-  EXPECT_FALSE(open(sealed, pair.hub, "evil", "pump-7", false).ok());
-  EXPECT_FALSE(open(sealed, pair.hub, "acme", "pump-7", true).ok()) << "a reflected bundle";
-  EXPECT_FALSE(open(sealed, other.hub, "acme", "pump-7", false).ok());
+  ASSERT_TRUE(open(sealed, pair.hub, {"acme", "pump-7", false}).ok());
+  EXPECT_FALSE(open(sealed, pair.hub, {"acme", "pump-8", false}).ok());
+  EXPECT_FALSE(open(sealed, pair.hub, {"acm", "epump-7", false}).ok());
+  EXPECT_FALSE(open(sealed, pair.hub, {"evil", "pump-7", false}).ok());
+  EXPECT_FALSE(open(sealed, pair.hub, {"acme", "pump-7", true}).ok()) << "a reflected bundle";
+  EXPECT_FALSE(open(sealed, pair.hub, {"acme", "pump-7", false, "laptop"}).ok());
+  EXPECT_FALSE(open(sealed, other.hub, {"acme", "pump-7", false}).ok());
   Keys wrong_signer = pair.hub;
   wrong_signer.peer_signing = other.site_signing.public_key();
-  EXPECT_FALSE(open(sealed, wrong_signer, "acme", "pump-7", false).ok());
+  EXPECT_FALSE(open(sealed, wrong_signer, {"acme", "pump-7", false}).ok());
   Keys impostor = pair.site;  // knows the hub's public key, signs with its own
   impostor.signing = other.site_signing;
-  EXPECT_FALSE(open(*seal(heartbeat(), impostor), pair.hub, "acme", "pump-7", false).ok());
+  EXPECT_FALSE(open(*seal(heartbeat(), impostor), pair.hub, {"acme", "pump-7", false}).ok());
 }
 
 TEST(Bundle, OneFlippedBitOrMissingByteAnywhereIsRefused) {
@@ -89,8 +95,8 @@ TEST(Bundle, OneFlippedBitOrMissingByteAnywhereIsRefused) {
   for (std::size_t i = 0; i < sealed.size(); ++i) {
     base::Bytes bad = sealed;
     bad[i] ^= static_cast<std::uint8_t>(1 << i % 8);
-    EXPECT_FALSE(open(bad, pair.hub, "acme", "pump-7", false).ok()) << "byte " << i;
-    EXPECT_FALSE(open(base::ByteView(sealed).first(i), pair.hub, "acme", "pump-7", false).ok());
+    EXPECT_FALSE(open(bad, pair.hub, {"acme", "pump-7", false}).ok()) << "byte " << i;
+    EXPECT_FALSE(open(base::ByteView(sealed).first(i), pair.hub, {"acme", "pump-7", false}).ok());
   }
 }
 

@@ -4,31 +4,36 @@
 namespace lander::link {
 namespace {
 
-// What a signature or a ciphertext is for: one use, one direction, one tenant, one site. CBOR, so
-// that no two ways of cutting it up give the same bytes.
-std::string context(std::string_view tenant, std::string_view site, bool from_hub) {
+// What a signature or a ciphertext is for: one use, one direction, one peer, tenant and site. CBOR,
+// so that no two ways of cutting it up give the same bytes.
+std::string context(const Expected& what) {
   base::CborWriter out;
-  out.array(4).text("lander bundle 1").text(from_hub ? "hub to site" : "site to hub");
-  out.text(tenant).text(site);
+  out.array(5).text("lander bundle 2").text(what.to_site ? "to site" : "from site");
+  out.text(what.peer).text(what.tenant).text(what.site);
   return std::string(base::as_text(out.out()));
 }
 
-std::string name(std::string_view tenant, std::string_view site, bool from_hub) {
-  return std::string("bundle ") + (from_hub ? "of the hub for " : "of ") + std::string(tenant) +
-         "/" + std::string(site);
+std::string name(const Expected& what) {
+  const std::string site = std::string(what.tenant) + "/" + std::string(what.site);
+  const std::string peer = what.peer == kHub ? "the hub" : "\"" + std::string(what.peer) + "\"";
+  return "bundle of " + (what.to_site ? peer : site) + " for " + (what.to_site ? site : peer);
+}
+
+Expected names_of(const Bundle& bundle) {
+  return {bundle.tenant, bundle.site, bundle.to_site, bundle.peer};
 }
 
 }  // namespace
 
 base::Result<base::Bytes> seal(const Bundle& bundle, const Keys& keys) {
-  const std::string what = name(bundle.tenant, bundle.site, bundle.from_hub);
+  const std::string what = name(names_of(bundle));
   const base::Bytes plain = encode(bundle);
   // Read it back as the peer will: an item that it refuses would be sent for ever.
   if (const auto readable = decode_bundle(plain); !readable.ok()) {
     return base::Error(base::Code::kInvalid,
                        what + " would not be accepted: " + readable.error().message());
   }
-  const std::string use = context(bundle.tenant, bundle.site, bundle.from_hub);
+  const std::string use = context(names_of(bundle));
   const auto inner = crypto::sign1(keys.signing, plain, use);
   if (!inner.ok()) return inner.error().context(what);
   auto sealed = crypto::seal(keys.peer_sealing, *inner, use);
@@ -40,24 +45,23 @@ base::Result<base::Bytes> seal(const Bundle& bundle, const Keys& keys) {
   return sealed;
 }
 
-base::Result<Bundle> open(base::ByteView message, const Keys& keys, std::string_view tenant,
-                          std::string_view site, bool from_hub) {
-  const std::string what = name(tenant, site, from_hub);
+base::Result<Bundle> open(base::ByteView message, const Keys& keys, const Expected& expected) {
+  const std::string what = name(expected);
   if (message.size() > kMaxBundleBytes) {
     return base::Error(base::Code::kCorrupt, what + " has " + std::to_string(message.size()) +
                                                  " bytes; expected at most 4 MiB");
   }
-  const std::string use = context(tenant, site, from_hub);
+  const std::string use = context(expected);
   const auto inner = crypto::open(keys.sealing, message, use);
   if (!inner.ok()) return inner.error().context(what);
   const auto plain = crypto::verify1(keys.peer_signing, *inner, use);
   if (!plain.ok()) return plain.error().context(what);
   auto bundle = decode_bundle(*plain);
   if (!bundle.ok()) return bundle.error().context(what);
-  if (bundle->tenant != tenant || bundle->site != site || bundle->from_hub != from_hub) {
-    return base::Error(
-        base::Code::kUnauthenticated,
-        what + " calls itself " + name(bundle->tenant, bundle->site, bundle->from_hub));
+  const Expected found = names_of(*bundle);
+  if (found.tenant != expected.tenant || found.site != expected.site ||
+      found.to_site != expected.to_site || found.peer != expected.peer) {
+    return base::Error(base::Code::kUnauthenticated, what + " calls itself " + name(found));
   }
   return bundle;
 }

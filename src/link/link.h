@@ -167,10 +167,11 @@ class Receiver {
   bool take(std::uint64_t epoch, const Item& item);
   // These will never come. False: nothing new, or as much as fits.
   bool skip(std::uint64_t epoch, const Tombstone& gone);
+  std::uint64_t newest_epoch() const { return epochs_.empty() ? 0 : epochs_.back().id; }
   bool holds(std::uint64_t epoch, std::uint8_t lane, std::uint64_t number) const;
-  // Newest epoch and the one before; of a lane the first kReceiptRanges ranges (a receipt that
-  // claims less is still true).
-  std::vector<Receipt> receipts() const;
+  // Of this epoch (at least one, if only to say that nothing of it is held) and of the newest
+  // other; of a lane the first kReceiptRanges ranges (a receipt that claims less is still true).
+  std::vector<Receipt> receipts(std::uint64_t epoch) const;
   base::Bytes encode() const;
   static base::Result<Receiver> decode(base::ByteView bytes);
 
@@ -180,6 +181,8 @@ class Receiver {
     std::map<std::uint8_t, Ranges> lanes;
   };
   const Epoch* find(std::uint64_t id) const;
+  bool is_closed(std::uint64_t epoch) const;
+  Ranges& lane_of(std::uint64_t epoch, std::uint8_t lane);  // made when it is new
 
   std::vector<Epoch> epochs_;          // by first sight
   std::vector<std::uint64_t> closed_;  // by age

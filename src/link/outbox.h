@@ -48,6 +48,7 @@ enum class Why : std::uint8_t {
   kCheaper,    // a cheaper carrier is about to take it
   kNoBrief,    // the carrier takes alerts in brief only, and this is none
   kBehind,     // others go first
+  kCourier,    // its lane goes by courier only
 };
 std::string_view to_string(Why why);
 
@@ -61,15 +62,17 @@ class Outbox {
   explicit Outbox(std::uint64_t epoch) : epoch_(epoch) {}
   std::uint64_t epoch() const { return epoch_; }
 
-  // A receipt of the peer; one of another epoch is ignored. `sent`: the peer's time of it. Returns
-  // the lanes whose through() advanced: the owner forgets items up to it.
+  // The peer's receipts, as they came together; those of another epoch are ignored. `sent`: the
+  // peer's time of them. `whole`: a lane that has none holds nothing (a bundle's; those of a short
+  // message are some). Returns the lanes whose through() moved.
   struct Moved {
+    // The owner forgets items up to it.
     std::vector<std::pair<std::uint8_t, std::uint64_t>> forward;  // lane, through
-    // A later receipt holds less than an earlier one: the peer was restored from an older copy.
+    // Later receipts hold less than earlier ones did: the peer was restored from an older copy.
     // What it no longer holds waits again; the owner recalls it.
     std::vector<std::pair<std::uint8_t, std::uint64_t>> back;
   };
-  Moved receipt(const Receipt& receipt, base::TimeUs sent);
+  Moved receipts(const std::vector<Receipt>& receipts, base::TimeUs sent, bool whole);
   void noticed(const Ranges& alerts) { noticed_.merge(alerts); }
   // Up to here everything is receipted and forgotten (as the owner stored it).
   void set_through(std::uint8_t lane, std::uint64_t through);
@@ -87,7 +90,7 @@ class Outbox {
   base::Result<std::vector<Head>> choose(const Standing& carrier, const std::vector<Standing>& all,
                                          const Room& room, base::DurationUs monotonic_now,
                                          const Heads& heads);
-  void sent(const std::string& carrier, const Terms& terms, const std::vector<Head>& items,
+  void sent(const Standing& carrier, const std::vector<Head>& items,
             base::DurationUs monotonic_now);
   // The carrier says that what it took last did not arrive.
   void lost(const std::string& carrier);
@@ -98,25 +101,33 @@ class Outbox {
     std::string carrier;
     base::DurationUs at = 0, patience = 0;
   };
-  Why why(const Head& head, const Standing& carrier, const std::vector<Standing>& all,
-          base::DurationUs monotonic_now) const;
+  // kBehind is not told: that takes a choose().
+  Why why(const Head& head, const Standing& carrier, const std::vector<Standing>& all) const;
   std::optional<Flight> flight(std::uint8_t lane, std::uint64_t number) const;
   bool held(std::uint8_t lane, std::uint64_t number) const;
 
  private:
   struct Lane {
     Ranges held;
-    base::TimeUs receipt_sent = 0;            // of the newest receipt that counted
     std::map<std::uint64_t, Flight> flights;  // by first; disjoint
   };
   void sweep(base::DurationUs monotonic_now);  // what lasts too long is under way no more
   bool affordable(const Head& head, const Standing& carrier) const;
-  bool cheaper_takes(const Head& head, const Standing& carrier, const std::vector<Standing>& all,
-                     base::DurationUs monotonic_now) const;
+  bool cheaper_takes(const Head& head, const Standing& carrier,
+                     const std::vector<Standing>& all) const;
+  bool take_receipt(std::uint8_t lane, const Ranges& held, Moved& moved);
+  base::Status choose_alerts(const Standing& carrier, const std::vector<Standing>& all,
+                             const Heads& heads, std::vector<Head>& out) const;
+  base::Status choose_in_order(std::uint8_t lane, const Standing& carrier,
+                               const std::vector<Standing>& all, std::size_t max_bytes,
+                               std::size_t max_items, const Heads& heads,
+                               std::vector<Head>& out) const;
 
   std::uint64_t epoch_;
+  base::TimeUs newest_receipts_ = INT64_MIN;
   std::map<std::uint8_t, Lane> lanes_;
   Ranges noticed_;
+  std::map<std::uint64_t, Flight> told_;  // alerts in brief, under way, by number
 };
 
 // --- How long it will take --------------------------------------------------------------------

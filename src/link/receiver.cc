@@ -17,20 +17,22 @@ const Receiver::Epoch* Receiver::find(std::uint64_t id) const {
   return found == epochs_.end() ? nullptr : &*found;
 }
 
+// Or too many are: a peer gone mad.
+bool Receiver::is_closed(std::uint64_t epoch) const {
+  return closed_.size() >= kMaxClosed ||
+         std::find(closed_.begin(), closed_.end(), epoch) != closed_.end();
+}
+
 bool Receiver::fresh(std::uint64_t epoch, const Item& item) const {
   if (item.lane >= kLanes) return false;
   const Epoch* known = find(epoch);
-  if (known == nullptr) {
-    const bool closed = std::find(closed_.begin(), closed_.end(), epoch) != closed_.end();
-    return !closed && closed_.size() < kMaxClosed && Ranges().can_add(item.number);
-  }
+  if (known == nullptr) return !is_closed(epoch) && Ranges().can_add(item.number);
   const auto lane = known->lanes.find(item.lane);
   return lane == known->lanes.end() ? Ranges().can_add(item.number)
                                     : lane->second.can_add(item.number);
 }
 
-bool Receiver::take(std::uint64_t epoch, const Item& item) {
-  if (!fresh(epoch, item)) return false;
+Ranges& Receiver::lane_of(std::uint64_t epoch, std::uint8_t lane) {
   if (find(epoch) == nullptr) {
     if (epochs_.size() == kMaxEpochs) {
       closed_.push_back(epochs_.front().id);
@@ -40,23 +42,47 @@ bool Receiver::take(std::uint64_t epoch, const Item& item) {
   }
   const auto known =
       std::find_if(epochs_.begin(), epochs_.end(), [&](const Epoch& e) { return e.id == epoch; });
-  return known->lanes[item.lane].add(item.number);
+  return known->lanes[lane];
 }
 
-std::vector<Receipt> Receiver::receipts() const {
+bool Receiver::take(std::uint64_t epoch, const Item& item) {
+  if (!fresh(epoch, item)) return false;
+  return lane_of(epoch, item.lane).add(item.number);
+}
+
+bool Receiver::skip(std::uint64_t epoch, const Tombstone& gone) {
+  if (gone.lane >= kLanes || gone.numbers.ranges().empty()) return false;
+  if (find(epoch) == nullptr && is_closed(epoch)) return false;
+  Ranges& lane = lane_of(epoch, gone.lane);
+  const Ranges before = lane;
+  lane.merge(gone.numbers);
+  return lane.ranges() != before.ranges();
+}
+
+bool Receiver::holds(std::uint64_t epoch, std::uint8_t lane, std::uint64_t number) const {
+  const Epoch* known = find(epoch);
+  if (known == nullptr) return false;
+  const auto ranges = known->lanes.find(lane);
+  return ranges != known->lanes.end() && ranges->second.contains(number);
+}
+
+std::vector<Receipt> Receiver::receipts(std::uint64_t epoch) const {
   std::vector<Receipt> out;
-  const std::size_t newest = std::min<std::size_t>(2, epochs_.size());
-  for (auto epoch = epochs_.rbegin();
-       epoch != epochs_.rbegin() + static_cast<std::ptrdiff_t>(newest); ++epoch) {
-    for (const auto& [lane, ranges] : epoch->lanes) {
+  const auto add = [&](const Epoch& known) {
+    for (const auto& [lane, ranges] : known.lanes) {
       const auto& all = ranges.ranges();
       const auto end =
           all.size() <= kReceiptRanges ? all.end() : std::next(all.begin(), kReceiptRanges);
       auto held = Ranges::from({all.begin(), end});
       LANDER_CHECK(held.ok());
-      out.push_back({epoch->id, lane, *std::move(held)});
+      out.push_back({known.id, lane, *std::move(held)});
     }
-  }
+  };
+  if (const Epoch* known = find(epoch)) add(*known);
+  if (out.empty()) out.push_back({epoch, kLaneAlert, {}});
+  const auto other =
+      std::find_if(epochs_.rbegin(), epochs_.rend(), [&](const Epoch& e) { return e.id != epoch; });
+  if (other != epochs_.rend()) add(*other);
   return out;
 }
 

@@ -4,7 +4,6 @@
 // docs/formats/short.md.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <span>
 
@@ -15,18 +14,20 @@
 namespace lander::link {
 
 inline constexpr std::size_t kShortOverhead = 10;
+inline constexpr std::size_t kMaxShortPlain = crypto::kMaxCcm8Bytes;
 
 // Of one epoch of the site, derived from the two ends' X25519 keys, which both know since the
-// enrolment: HKDF-SHA-256 over their agreement, for tenant, site and epoch. One key a direction.
+// enrolment: HKDF-SHA-256 over their agreement, for tenant, site, epoch and way.
 struct ShortKeys {
   std::uint64_t epoch = 0;
-  std::array<std::uint8_t, 32> up, down;
+  crypto::SymmetricKey up, down;
 };
+// kInvalid, kCorrupt: as crypto::agree().
 base::Result<ShortKeys> short_keys(const Keys& keys, std::string_view tenant, std::string_view site,
                                    std::uint64_t epoch);
 
-// Never twice with one counter: the owner makes it durable that `counter` is spent before the
-// message leaves. At most 64 KiB.
+// `counter`: from 1, of this way and epoch. Never twice: the owner makes it durable that it is
+// spent before the message leaves. `plain`: at most kMaxShortPlain.
 base::Bytes seal_short(const ShortKeys& keys, bool from_hub, std::uint64_t counter,
                        base::ByteView plain);
 
@@ -36,9 +37,11 @@ struct OpenedShort {
   std::uint64_t epoch = 0, counter = 0;
   base::Bytes plain;
 };
-// `newest`: the highest counter that came under each of `keys` (the same order); the message's own
-// is the nearest that its 12 bits allow. kUnauthenticated: no key opens it (an epoch that is not
-// known yet, or it is not ours); kCorrupt: not a short message at all.
+// `newest`: the highest counter that came under each of `keys` (the same order; 0: none yet). The
+// message's own is the nearest to it that its 12 bits allow, or one of the next: one may come
+// late by 2,047 others, 63,487 may be lost in a row. One that was opened before opens again.
+// kUnauthenticated: no key opens it (an epoch that is not known yet, or it is not ours); kCorrupt:
+// not a short message at all.
 base::Result<OpenedShort> open_short(std::span<const ShortKeys> keys,
                                      std::span<const std::uint64_t> newest, bool from_hub,
                                      base::ByteView message);

@@ -1,12 +1,14 @@
 #include "os/proc.h"
 
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <fstream>
 #include <optional>
 
 #include "os/files.h"
@@ -117,6 +119,31 @@ Result<DiskSpace> disk_space(const std::string& path) {
                    static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize};
 }
 
+Result<std::vector<std::string>> mount_points() {
+  LANDER_ASSIGN(const std::string text, read_text("/proc/self/mounts"));
+  std::vector<std::string> out;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    const std::string_view line = std::string_view(text).substr(at, end - at);
+    at = end + 1;
+    const std::size_t first = line.find(' ');
+    if (first == std::string_view::npos) continue;
+    std::string path;
+    for (std::size_t i = first + 1; i < line.size() && line[i] != ' '; ++i) {
+      unsigned byte = 0;  // a blank is \040
+      if (line[i] == '\\' && i + 3 < line.size() &&
+          std::from_chars(line.data() + i + 1, line.data() + i + 4, byte, 8).ec == std::errc()) {
+        path += static_cast<char>(byte);
+        i += 3;
+      } else {
+        path += line[i];
+      }
+    }
+    out.push_back(std::move(path));
+  }
+  return out;
+}
+
 Result<double> host_temperature_c() {
   std::optional<double> warmest;
   const auto names = [](const std::string& folder) {
@@ -150,6 +177,15 @@ std::string host_name() {
   char name[256] = {};
   if (::gethostname(name, sizeof name - 1) != 0) return "localhost";
   return name;
+}
+
+std::string host_identity(const std::string& path) {
+  struct stat file = {};
+  if (::stat(path.c_str(), &file) != 0) return "";
+  std::string machine;
+  std::ifstream in("/etc/machine-id");
+  std::getline(in, machine);
+  return machine + "/" + std::to_string(file.st_ino);
 }
 
 }  // namespace lander::os

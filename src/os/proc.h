@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 
@@ -38,8 +39,13 @@ struct DiskSpace {
 };
 base::Result<DiskSpace> disk_space(const std::string& path);
 
+base::Result<std::vector<std::string>> mount_points();  // paths, as this process sees them
+
 base::Result<double> host_temperature_c();  // the warmest thermal zone or hwmon sensor
 base::Result<double> host_uptime_s();
 std::string host_name();
+// Names this machine (/etc/machine-id) and this very file on it (its inode): a copy of the file,
+// here or elsewhere, has another name. Empty: the file is not there.
+std::string host_identity(const std::string& path);
 
 }  // namespace lander::os

@@ -288,7 +288,7 @@ void check_outbox(SiteNode& site, HubNode& hub, Chronicle& chronicle) {
   LANDER_CHECK(found.ok());
   for (const auto& lane : *lanes) {
     std::uint64_t held = 0;
-    for (const auto& receipt : (*found)->receiver.receipts()) {
+    for (const auto& receipt : (*found)->receiver.receipts(site.store().epoch())) {
       if (receipt.epoch == site.store().epoch() && receipt.lane == lane.lane) {
         held = receipt.held.through();
       }

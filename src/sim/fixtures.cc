@@ -77,6 +77,14 @@ std::string desired_yaml(SimRandom& random) {
       "asset: acme/plant\n"
       "sources:\n"
       "  - {id: broker, driver: mqtt, address: \"broker:1883\"}\n"
+      "carriers:\n"
+      "  - {id: " +
+      std::string(kBroker) +
+      ", type: mqtt, settings: {url: \"mqtt://broker:1883\"}}\n"
+      "  - {id: " +
+      std::string(kSatellite) +
+      ", type: short-message, price: 0.001, bytes_a_day: "
+      "20000, delay: 10s, settings: {device: /dev/ttyUSB0, address: \"300234010753370\"}}\n"
       "datastreams:\n";
   out += datastream(kCounter, "property: count, unit: \"1\", kind: integer", serial(), "raw");
   out += datastream("vibration", "property: vibration, unit: mm/s", serial(), uplink());

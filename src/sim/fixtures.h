@@ -17,6 +17,9 @@ inline constexpr const char* kAsset = "acme/plant/pump-1";
 // Of this datastream every observation goes to the lake, always; of kSecret nothing ever leaves.
 inline constexpr const char* kCounter = "counter";
 inline constexpr const char* kSecret = "secret";
+// Carriers beside HTTPS.
+inline constexpr const char* kBroker = "broker";
+inline constexpr const char* kSatellite = "satellite";
 
 // The whole of sources and datastreams, varied as operators do: sensors replaced, policies changed,
 // a datastream more or less.

@@ -96,7 +96,7 @@ void FleetWorld::plan_contact(Member& member, base::DurationUs delay) {
 void FleetWorld::contact(Member& member) {
   SiteNode& node = *member.node;
   if (member.talking) return;
-  const auto out = node.next_bundle();
+  const auto out = node.next_message(std::string(site::kHttps));
   if (!out) return;
   ++outcome_.contacts;
   member.talking = true;
@@ -148,7 +148,9 @@ void FleetWorld::answered(Member& member, const base::Bytes& reply, bool more, i
   SiteNode& node = *member.node;
   if (node.incarnation() != incarnation || !node.up()) return;
   member.talking = member.away = false;
-  node.take_bundle(reply, node.clock().monotonic_us() - sent);
+  node.exchanged(std::string(site::kHttps), {});
+  if (!node.up()) return;
+  node.take_message(reply, node.clock().monotonic_us() - sent);
   if (!node.up()) return;
   const bool fetching = node.core().fetching();
   if (more || fetching || node.take_news()) plan_contact(member, base::kSecond);
@@ -159,7 +161,7 @@ void FleetWorld::failed(Member& member, int incarnation) {
   member.talking = false;
   if (member.away) member.next_contact = now_ + kPatience;
   member.away = true;
-  member.node->bundle_lost();
+  member.node->exchanged(std::string(site::kHttps), {0, 0, 0, "no answer"});
 }
 
 }  // namespace lander::sim

@@ -95,6 +95,7 @@ void FleetWorld::set_up() {
     start(*member);
     plan_trouble(*member);
     plan_people(*member);
+    plan_carriers(*member);
   }
   plan_hub();
   at(quiet_from_, [this] { calm_down(); });

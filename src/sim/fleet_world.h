@@ -54,6 +54,12 @@ class FleetWorld {
   void hub_step();
   void crash_hub();
 
+  // fleet_carriers.cc: a broker and a satellite beside it, which only take messages. They lose,
+  // repeat and reorder more, and the satellite tells alerts in brief.
+  void plan_carriers(Member& member);
+  void send_over(Member& member, const char* carrier);
+  void land(Member& member, const base::Bytes& sealed);
+
   // The network: one request at a time and site, its answer, and copies that come later.
   void plan_contact(Member& member, base::DurationUs delay);
   void contact(Member& member);

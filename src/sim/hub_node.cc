@@ -165,7 +165,24 @@ std::optional<base::Bytes> HubNode::exchange(const std::string& key_id, base::By
                                              bool damaged) {
   if (!up()) return std::nullopt;
   const auto before = core_->stats().items;
-  auto reply = core_->exchange(key_id, sealed);
+  return took(core_->exchange(key_id, sealed), before, damaged);
+}
+
+std::optional<base::Bytes> HubNode::arrived(const std::string& site, base::ByteView sealed) {
+  if (!up()) return std::nullopt;
+  const auto before = core_->stats().items;
+  auto reply = core_->arrived({kTenant, site}, sealed);
+  // A short message of an epoch of which no bundle came yet is parked.
+  if (!reply.ok() && reply.error().code() == base::Code::kUnauthenticated &&
+      link::is_short(sealed)) {
+    after_call();
+    return std::nullopt;
+  }
+  return took(std::move(reply), before, false);
+}
+
+std::optional<base::Bytes> HubNode::took(base::Result<base::Bytes> reply, std::uint64_t before,
+                                         bool damaged) {
   const bool ok = reply.ok() && !disk_.dead();
   if (ok && core_->stats().items != before) {
     chronicle_.note("hub", "takes items " + std::to_string(core_->stats().items - before));

@@ -38,6 +38,8 @@ class HubNode {
   // Nothing: no answer came (it is down, died, or refused).
   std::optional<base::Bytes> exchange(const std::string& key_id, base::ByteView sealed,
                                       bool damaged);
+  // By a carrier that has no keys of its own.
+  std::optional<base::Bytes> arrived(const std::string& site, base::ByteView sealed);
   void apply(const std::string& site, const std::string& yaml);
   void handle_alert(const std::string& site, alert::EventKind kind);
   void roll_out(const std::string& version, const std::vector<std::string>& sites);
@@ -53,6 +55,8 @@ class HubNode {
  private:
   bool open();
   void drop();
+  std::optional<base::Bytes> took(base::Result<base::Bytes> reply, std::uint64_t items_before,
+                                  bool damaged);
   void after_call();
   void must(const base::Status& status, const std::string& what);
 

@@ -77,7 +77,7 @@ bool SiteNode::open() {
     return false;
   }
   store_ = std::make_unique<LedgerStore>(std::move(*opened), ledger_);
-  site::Context context{*store_, files_, clock_, random_, *this, kFolder, kTenant, name_};
+  site::Context context{*store_, files_, clock_, random_, *this, kFolder, kTenant, name_, name_};
   auto core = site::Core::open(std::move(context), identity_);
   if (!core.ok()) {
     must(core.error(), "opening the core");
@@ -251,17 +251,17 @@ void SiteNode::check_counts() {
   }
 }
 
-std::optional<site::Uplink::Outgoing> SiteNode::next_bundle() {
-  auto out = core_->next_bundle({{"backlog", 0.0}});
+std::optional<site::Uplink::Outgoing> SiteNode::next_message(const std::string& carrier) {
+  auto out = core_->next_message(carrier, {{"backlog", 0.0}});
   if (!out.ok()) must(out.error(), "making a bundle");
   after_call();
   if (!up() || !out.ok()) return std::nullopt;
   return std::move(*out);
 }
 
-void SiteNode::take_bundle(base::ByteView sealed, base::DurationUs round_trip) {
+void SiteNode::take_message(base::ByteView sealed, base::DurationUs round_trip) {
   const std::uint64_t before = core_->desired().revision;
-  const base::Status taken = core_->take_bundle(sealed, round_trip);
+  const base::Status taken = core_->take_message(sealed, round_trip);
   must(taken, "taking the hub's bundle");
   if (taken.ok() && !disk_.dead()) contacted_.insert(clock_.boot());
   if (core_->desired().revision != before) {
@@ -270,7 +270,10 @@ void SiteNode::take_bundle(base::ByteView sealed, base::DurationUs round_trip) {
   after_call();
 }
 
-void SiteNode::bundle_lost() { core_->bundle_lost(); }
+void SiteNode::exchanged(const std::string& carrier, const site::Ways::Exchange& exchange) {
+  core_->exchanged(carrier, exchange);
+  after_call();
+}
 
 void SiteNode::apply(const std::string& yaml) {
   const auto applied = core_->apply_yaml(yaml, "sim.yaml", "user:anna@site", false);

@@ -38,9 +38,9 @@ class SiteNode final : public site::Shell {
   void stop();                                         // cleanly
 
   void step();  // the equipment delivers, pipelines evaluate, all is committed, the core ticks
-  std::optional<site::Uplink::Outgoing> next_bundle();
-  void take_bundle(base::ByteView sealed, base::DurationUs round_trip);
-  void bundle_lost();
+  std::optional<site::Uplink::Outgoing> next_message(const std::string& carrier);
+  void take_message(base::ByteView sealed, base::DurationUs round_trip);
+  void exchanged(const std::string& carrier, const site::Ways::Exchange& exchange);
   // What a person does here; refused ones are fine.
   void apply(const std::string& yaml);
   void handle_alert(alert::EventKind kind);
@@ -73,6 +73,7 @@ class SiteNode final : public site::Shell {
   void remove_pipeline(const std::string& id) override;
   std::map<std::string, site::Engine::PipelineHealth> pipeline_health() const override;
   void set_webhook(const std::optional<twin::Webhook>&) override {}
+  void run_carriers(const std::vector<carrier::Config>&) override {}
   void tell(const notify::Notice& notice) override;
   void publish(std::string_view, std::string) override {}
 

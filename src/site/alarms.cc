@@ -4,6 +4,7 @@
 
 #include "link/link.h"
 #include "os/log.h"
+#include "site/worth.h"
 
 namespace lander::site {
 namespace {
@@ -21,6 +22,10 @@ std::string key_of(const alert::Event& event) { return event.id; }
 }  // namespace
 
 base::Status Alarms::load() {
+  LANDER_ASSIGN(const auto dictionary, context_.store.record(kDictionaryRecord, "own"));
+  if (dictionary) {
+    LANDER_ASSIGN(dictionary_, link::Dictionary::decode(*dictionary));
+  }
   LANDER_ASSIGN(const auto records, context_.store.records(kAlertEventRecord));
   for (const auto& record : records) {
     auto event = alert::decode_event(record.body);
@@ -77,11 +82,11 @@ void Alarms::signal(const std::string& pipeline, const stream::Signal& signal,
     run.seen.insert(rule);
     if (active) return;
     alert::Event event;
-    event.id = context_.random.uuid7(now);
     // A shelved or unseen alarm whose cause comes back is the same alarm, not a second one.
-    event.alert = book_.current(rule, signal.info.asset, now).value_or(context_.random.uuid7(now));
+    event.alert = book_.current(rule, signal.info.asset, now).value_or("");
     event.kind = alert::EventKind::kRaise;
     event.time = now;
+    name(event);
     event.actor = "site";
     event.info = signal.info;
     event.info->rule = rule;
@@ -94,13 +99,30 @@ void Alarms::signal(const std::string& pipeline, const stream::Signal& signal,
 
 void Alarms::clear(const alert::Alert& alert, base::TimeUs now, const std::string& why) {
   alert::Event event;
-  event.id = context_.random.uuid7(now);
   event.alert = alert.id;
   event.kind = alert::EventKind::kClear;
   event.time = now;
+  name(event);
   event.actor = "site";
   event.comment = why;
   record(event, true);
+}
+
+void Alarms::name(alert::Event& event) {
+  const auto salt = static_cast<std::uint16_t>(context_.random.next_u64());
+  const auto derived = [&](link::IdOf what) {
+    return link::derived_id(context_.tenant, context_.site, what, event.time, salt);
+  };
+  event.id = derived(link::IdOf::kEvent);
+  if (event.alert.empty()) event.alert = derived(link::IdOf::kAlert);
+}
+
+store::NewItem Alarms::item_of(const alert::Event& event) const {
+  store::NewItem out{link::kLaneAlert, "alert-event", alert::encode(event)};
+  const auto alert = book_.find(event.alert);
+  const bool own = event.kind == alert::EventKind::kRaise || event.kind == alert::EventKind::kClear;
+  out.worth = own && alert ? worth_of(alert->info.severity) : kWorthOfWords;
+  return out;
 }
 
 void Alarms::record(const alert::Event& event, bool to_hub) {
@@ -124,13 +146,19 @@ void Alarms::record(const alert::Event& event, bool to_hub) {
 void Alarms::write_waiting() {
   if (waiting_.empty()) return;
   store::Batch batch;
+  link::Dictionary dictionary = dictionary_;
   for (const Waiting& waiting : waiting_) {
     const base::Bytes body = alert::encode(waiting.event);
     batch.records.push_back({std::string(kAlertEventRecord), key_of(waiting.event), body});
-    if (waiting.to_hub) {
-      batch.items.push_back(
-          {link::kLaneAlert, "alert-event", alert::encode(for_hub(waiting.event))});
+    if (!waiting.to_hub) continue;
+    const alert::Event told = for_hub(waiting.event);
+    if (auto entries = dictionary.add(told)) {
+      batch.items.push_back({link::kLaneState, "dictionary", std::move(*entries), kWorthOfState});
     }
+    batch.items.push_back(item_of(told));
+  }
+  if (dictionary.size() > dictionary_.size()) {
+    batch.records.push_back({std::string(kDictionaryRecord), "own", dictionary.encode()});
   }
   if (auto committed = context_.store.commit(batch); !committed.ok()) {
     os::log_error(
@@ -139,6 +167,7 @@ void Alarms::write_waiting() {
     return;
   }
   waiting_.clear();
+  dictionary_ = std::move(dictionary);
 }
 
 alert::Event Alarms::for_hub(const alert::Event& event) const {
@@ -185,7 +214,7 @@ base::Result<alert::Alert> Alarms::command(const alert::Event& event) {
   const base::Bytes body = alert::encode(event);
   store::Batch batch;
   batch.records.push_back({std::string(kAlertEventRecord), key_of(event), body});
-  batch.items.push_back({link::kLaneAlert, "alert-event", body});
+  batch.items.push_back(item_of(event));
   LANDER_TRY(context_.store.commit(batch));
   accepted(event);
   // Folded here: an alert that is over with this event may have left the book already.

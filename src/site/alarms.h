@@ -8,6 +8,7 @@
 #include <string>
 
 #include "alert/alert.h"
+#include "link/brief.h"
 #include "site/context.h"
 
 namespace lander::site {
@@ -36,6 +37,8 @@ class Alarms {
   void tick(base::TimeUs now);
 
   const alert::Book& book() const { return book_; }
+  // What the hub was told of it by items, so that an alert can be told in brief.
+  const link::Dictionary& dictionary() const { return dictionary_; }
   std::uint64_t raised_since_start(const std::string& pipeline) const;
 
  private:
@@ -45,7 +48,10 @@ class Alarms {
     std::set<std::string> seen;  // rules raised in this run
     bool settled = false;        // leftovers of the run before were ended
   };
+  // Sets the ids of an event of the site's own; a new alert's, too, when it has none.
+  void name(alert::Event& event);
   void record(const alert::Event& event, bool to_hub);
+  store::NewItem item_of(const alert::Event& event) const;
   void write_waiting();
   // The event as the hub may see it: without values of datastreams whose policy is `uplink: never`.
   alert::Event for_hub(const alert::Event& event) const;
@@ -60,6 +66,7 @@ class Alarms {
   };
   Context& context_;
   alert::Book book_;
+  link::Dictionary dictionary_;
   std::deque<Waiting> waiting_;  // applied and told, not durable yet
   std::map<std::string, Run> runs_;
 };

@@ -138,52 +138,6 @@ http::Response train(Server& server, const Wanted& wanted,
   return api::reply(202, {{"job", *job}});
 }
 
-Json link(Server& server) {
-  const auto state = server.link_state();
-  static constexpr const char* kNames[] = {"alert", "state", "summary", "bulk"};
-  Json lanes = Json::array();
-  if (const auto all = server.store().lanes(); all.ok()) {
-    for (const auto& lane : *all) {
-      lanes.push_back({{"lane", lane.lane < 4 ? kNames[lane.lane] : "?"},
-                       {"waiting", lane.waiting},
-                       {"last", lane.last},
-                       {"oldest", api::time(lane.oldest)}});
-    }
-  }
-  const auto utc = server.store().utc_now();
-  return {{"enrolled", state.enrolled},
-          {"carrier", state.enrolled ? "https" : ""},
-          {"hub", state.hub},
-          {"connected", state.connected},
-          {"last_contact", api::time(state.last_contact)},
-          {"next_try_s", static_cast<double>(state.next_try_in) / 1e6},
-          {"reason",
-           state.enrolled ? state.reason : "not enrolled: lander-site enrol --hub URL --token T"},
-          {"lanes", lanes},
-          {"clock_offset_us", utc.time - server.clock().wall_us()}};
-}
-
-base::Result<Json> audit(Server& server, const std::map<std::string, Uplink::Sent>& sent) {
-  Json out = Json::array();
-  for (const auto& [id, entry] : newest_datastreams(server.store())) {
-    const auto& d = entry.second;
-    std::int64_t stored = 0;
-    for (const auto revision : server.store().keys(d.id)) {
-      LANDER_ASSIGN(
-          const auto buckets,
-          server.store().downsample(revision, 0, server.store().utc_now().time + base::kDay, 1));
-      for (const auto& bucket : buckets) stored += bucket.summary.count + bucket.summary.others;
-    }
-    const auto at = sent.find(d.id);
-    out.push_back({{"datastream", d.id},
-                   {"uplink", sensing::to_string(d.policy.uplink)},
-                   {"observations_stored", stored},
-                   {"raw_sent", at == sent.end() ? 0 : at->second.raw},
-                   {"summaries_sent", at == sent.end() ? 0 : at->second.summaries}});
-  }
-  return out;
-}
-
 http::Response apply(Core& core, const http::Request& request, const std::string& author) {
   const std::string file = api::parameter(request, "file").empty()
                                ? "desired.yaml"
@@ -307,24 +261,6 @@ void serve_changes(Server& server, api::Gate& gate) {
                                                 {"reason", job->reason},
                                                 {"model", job->model}}));
              });
-  gate.route("GET", "/api/v1/sites/{site}/link", Right::kLook, 0,
-             [&server](const Request& request, const access::Scope&, http::Responder responder) {
-               if (auto ours = is_this_site(server, request); !ours.ok())
-                 return responder.reply(problem(ours.error()));
-               server.on_reader(std::move(responder),
-                                [&server] { return api::reply(200, link(server)); });
-             });
-  gate.route("GET", "/api/v1/sites/{site}/link/audit", Right::kLook, 0,
-             [&server](const Request& request, const access::Scope&, http::Responder responder) {
-               if (auto ours = is_this_site(server, request); !ours.ok())
-                 return responder.reply(problem(ours.error()));
-               server.then_read(std::move(responder), [&server](Core& core) {
-                 return [&server, sent = core.sent()]() -> http::Response {
-                   auto body = audit(server, sent);
-                   return body.ok() ? api::reply(200, *body) : problem(body.error());
-                 };
-               });
-             });
 }
 
 void serve_api(Server& server, api::Gate& gate) {
@@ -332,6 +268,8 @@ void serve_api(Server& server, api::Gate& gate) {
   serve_alerts(server, gate);
   serve_changes(server, gate);
   serve_store(server, gate);
+  serve_pickups(server, gate);
+  serve_link(server, gate);
 }
 
 std::string Server::metrics() const {
@@ -354,8 +292,8 @@ std::string Server::metrics() const {
   gauge("lander_http_connections", "Open HTTP connections.", static_cast<double>(http.connections));
   gauge("lander_http_requests", "HTTP requests since the start.",
         static_cast<double>(http.requests));
-  gauge("lander_link_connected", "1 when the last contact with the hub succeeded.",
-        link_state().connected ? 1 : 0);
+  gauge("lander_link_connected", "1 when the last contact with the hub succeeded, by any carrier.",
+        connected() ? 1 : 0);
   for (const auto& [name, value] : vitals()) {
     if (name.starts_with("store_")) continue;  // told above
     gauge(("lander_host_" + name).c_str(), "Vital sign of the machine.", value);

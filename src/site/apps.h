@@ -29,6 +29,7 @@ class Apps {
   // An older document than the one in force is not taken. What was refused is tried again by it,
   // and what runs but is trusted no more ends.
   void set_trust(trust::Document trust);
+  const std::optional<trust::Document>& trust() const { return trust_; }
   std::uint64_t trust_version() const { return trust_ ? trust_->version : 0; }
   void want(const std::vector<twin::AppAssignment>& assignments);
   void rebind();  // datastreams changed: bind the running apps anew

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "carrier/config.h"
 #include "notify/webhook.h"
 #include "os/clock.h"
 #include "os/files.h"
@@ -34,6 +35,8 @@ class Shell {
   // At most a second old. A pipeline that was installed a moment ago may be missing.
   virtual std::map<std::string, Engine::PipelineHealth> pipeline_health() const = 0;
   virtual void set_webhook(const std::optional<twin::Webhook>& webhook) = 0;
+  // These, beside HTTPS; one that did not change keeps running.
+  virtual void run_carriers(const std::vector<carrier::Config>& carriers) = 0;
   virtual void tell(const notify::Notice& notice) = 0;
   // To open consoles: `event` of docs/api/README.md.
   virtual void publish(std::string_view event, std::string json) = 0;
@@ -47,6 +50,9 @@ struct Context {
   Shell& shell;
   std::string folder;  // DATA
   std::string tenant, site;
+  // What this machine and this copy of DATA are known by: another one than at the last start means
+  // that DATA was restored or cloned. Empty: not known.
+  std::string host;
 
   base::TimeUs now() const { return store.utc_now().time; }
 };
@@ -59,10 +65,14 @@ inline constexpr std::string_view kModelRecord = "model";             // key: di
 inline constexpr std::string_view kPointerRecord = "model-pointer";   // key: asset
 inline constexpr std::string_view kReceiverRecord = "receiver";       // key: "hub"
 inline constexpr std::string_view kTrustRecord = "trust";             // key: "document"
-inline constexpr std::string_view kBlobRecord = "blob-piece";  // key: digest/offset, 16 digits
-inline constexpr std::string_view kMarkRecord = "mark";        // key: "summaries", "store"
-inline constexpr std::string_view kToldRecord = "told";        // key: datastream
-inline constexpr std::string_view kSentRecord = "sent";        // key: datastream
-inline constexpr std::string_view kAccountRecord = "account";  // key: user
+inline constexpr std::string_view kBlobRecord = "blob-piece";      // key: digest/offset, 16 digits
+inline constexpr std::string_view kRecipientRecord = "recipient";  // key: name
+inline constexpr std::string_view kMarkRecord = "mark";  // "summaries", "store", "hub", "instance",
+                                                         // "short-counter", "host"
+inline constexpr std::string_view kToldRecord = "told";  // key: datastream
+inline constexpr std::string_view kSentRecord = "sent";  // key: datastream
+inline constexpr std::string_view kAccountRecord = "account";        // key: user
+inline constexpr std::string_view kDictionaryRecord = "dictionary";  // key: "own"
+inline constexpr std::string_view kBudgetRecord = "carrier-budget";  // key: the carrier's id
 
 }  // namespace lander::site

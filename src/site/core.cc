@@ -6,6 +6,7 @@
 
 #include "base/cbor.h"
 #include "os/log.h"
+#include "site/worth.h"
 
 namespace lander::site {
 namespace {
@@ -26,6 +27,11 @@ base::Bytes encode_mark(base::TimeUs through) {
   return out.take();
 }
 
+base::Error not_enrolled() {
+  return {base::Code::kConflict,
+          "this site is not enrolled: nobody knows whom to seal for. lander-site enrol"};
+}
+
 }  // namespace
 
 Core::Core(Context context)
@@ -33,7 +39,9 @@ Core::Core(Context context)
       alarms_(context_),
       models_(context_, alarms_),
       apps_(context_, alarms_, bound_),
-      store_watch_(context_, alarms_) {}
+      store_watch_(context_, alarms_),
+      courier_(context_, apps_),
+      ways_(context_) {}
 
 base::Result<std::unique_ptr<Core>> Core::open(Context context, std::optional<Identity> identity) {
   std::unique_ptr<Core> core(new Core(std::move(context)));
@@ -45,6 +53,7 @@ base::Status Core::load(std::optional<Identity> identity) {
   LANDER_TRY(alarms_.load());
   LANDER_TRY(store_watch_.load());
   LANDER_TRY(models_.load());
+  LANDER_TRY(ways_.load());
   LANDER_ASSIGN(const auto stored, context_.store.record(kDesiredRecord, "current"));
   if (stored) {
     LANDER_ASSIGN(desired_, twin::decode_desired(*stored));
@@ -65,8 +74,10 @@ base::Status Core::load(std::optional<Identity> identity) {
     }
   }
   LANDER_TRY(apps_.load(std::move(trust)));
+  LANDER_TRY(recognise_host());
+  LANDER_TRY(courier_.load());
   if (identity) {
-    uplink_.emplace(context_, alarms_, apps_, std::move(*identity));
+    uplink_.emplace(context_, alarms_, apps_, ways_, courier_, std::move(*identity));
     LANDER_TRY(uplink_->load());
   }
   declare_all();
@@ -80,7 +91,7 @@ base::Status Core::enrol(Identity identity) {
   context_.tenant = identity.tenant;
   context_.site = identity.site;
   apps_.set_trust(std::move(document));
-  uplink_.emplace(context_, alarms_, apps_, std::move(identity));
+  uplink_.emplace(context_, alarms_, apps_, ways_, courier_, std::move(identity));
   reported_.clear();  // tell the hub everything
   declare_all();
   return uplink_->load();
@@ -97,7 +108,8 @@ base::Status Core::meet(const Identity& identity) {
     // Its numbers begin at 1: it would wait for ever for those that the other hub has. A crash
     // before the commit only repeats this.
     LANDER_TRY(context_.store.renew_epoch());
-    for (const std::string_view kind : {kReceiverRecord, kToldRecord, kSentRecord, kTrustRecord}) {
+    for (const std::string_view kind :
+         {kReceiverRecord, kToldRecord, kSentRecord, kTrustRecord, kRecipientRecord}) {
       LANDER_ASSIGN(const auto records, context_.store.records(kind));
       for (const auto& record : records)
         batch.records.push_back({std::string(kind), record.key, {}});
@@ -106,6 +118,24 @@ base::Status Core::meet(const Identity& identity) {
   }
   LANDER_TRY(context_.store.commit(batch));
   return {};
+}
+
+base::Status Core::recognise_host() {
+  if (context_.host.empty()) return {};
+  LANDER_ASSIGN(const auto known, context_.store.record(kMarkRecord, "host"));
+  if (known && base::as_text(*known) == context_.host) return {};
+  if (known) {
+    os::log_warn("link",
+                 "the data came to another machine, or back from a copy: a new epoch begins",
+                 {{"data", context_.folder}});
+    LANDER_TRY(context_.store.renew_epoch());
+  }
+  const auto host = base::as_bytes(context_.host);
+  store::Batch batch;
+  batch.records.push_back({std::string(kMarkRecord), "host", {host.begin(), host.end()}});
+  return context_.store.commit(batch).ok()
+             ? base::Status()
+             : base::Status(base::Error(base::Code::kIo, "what machine this is could not be kept"));
 }
 
 base::Result<std::size_t> Core::commit(std::span<const sensing::Observation> observations) {
@@ -149,7 +179,7 @@ base::Status Core::declare(const sensing::Datastream& wanted) {
   if (!told || *told != body) {
     store::Batch batch;
     batch.records.push_back({std::string(kToldRecord), wanted.id, body});
-    batch.items.push_back({link::kLaneState, "datastream", body});
+    batch.items.push_back({link::kLaneState, "datastream", body, kWorthOfState});
     LANDER_TRY(context_.store.commit(batch));
   }
   bound_.push_back({key, *declared});
@@ -222,6 +252,10 @@ void Core::run(const twin::Desired& before) {
   if (has({kStopSource, kStartSource, kDeclare, kRetire}))
     context_.shell.run_sources(desired_.sources, bound_);
   if (has({kSetWebhook})) context_.shell.set_webhook(desired_.webhook);
+  if (has({kSetCarriers})) {
+    ways_.declare(desired_.carriers);
+    context_.shell.run_carriers(desired_.carriers);
+  }
   if (has({kDeclare, kRetire})) models_.install_watches();
   apps_.want(desired_.apps);
   if (!first && has({kDeclare, kRetire, kRebindApp})) apps_.rebind();
@@ -280,7 +314,8 @@ void Core::send_summaries(base::TimeUs now) {
   }
   store::Batch batch;
   for (const auto& [minute, summaries] : by_minute) {
-    batch.items.push_back({link::kLaneSummary, "summary", link::encode_summaries(summaries)});
+    batch.items.push_back(
+        {link::kLaneSummary, "summary", link::encode_summaries(summaries), kWorthOfSummary});
   }
   batch.records.push_back({std::string(kMarkRecord), "summaries", encode_mark(to)});
   if (auto committed = context_.store.commit(batch); !committed.ok()) {
@@ -339,7 +374,8 @@ twin::Reported Core::reported() const {
                   ? known->second.since
                   : out.time;
   }
-  if (desired_.origin == twin::Origin::kSite && desired_.revision > 0)
+  const bool behind = uplink_ && uplink_->hub_is_behind();
+  if ((desired_.origin == twin::Origin::kSite || behind) && desired_.revision > 0)
     out.site_desired = twin::encode(desired_);
   return out;
 }
@@ -357,7 +393,9 @@ void Core::report_changes() {
   base::Bytes encoded = twin::encode(timeless);
   if (encoded == reported_) return;
   store::Batch batch;
-  batch.items.push_back({link::kLaneState, "reported", twin::encode(now)});
+  store::NewItem item{link::kLaneState, "reported", twin::encode(now), kWorthOfState};
+  item.subject = "site";  // the newest says it all
+  batch.items.push_back(std::move(item));
   if (auto committed = context_.store.commit(batch); !committed.ok()) {
     os::log_warn("twin", "report waits for the disk", {{"error", committed.error().message()}});
     return;
@@ -368,22 +406,39 @@ void Core::report_changes() {
       "twin", Json{{"site", context_.site}}.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
-base::Result<Uplink::Outgoing> Core::next_bundle(std::map<std::string, double> vitals) {
+base::Result<Uplink::Outgoing> Core::next_message(const std::string& carrier,
+                                                  std::map<std::string, double> vitals) {
   LANDER_CHECK(uplink_.has_value());
-  return uplink_->next(desired_.revision, std::move(vitals));
+  return uplink_->next(carrier, desired_.revision, std::move(vitals));
 }
 
-bool Core::has_waiting() const { return uplink_ && (uplink_->has_waiting() || fetching()); }
-
-void Core::bundle_lost() {
-  if (uplink_) uplink_->lost();
+bool Core::has_waiting(const std::string& carrier) {
+  return uplink_ && (uplink_->has_waiting(carrier) || (carrier == kHttps && fetching()));
 }
 
-base::Status Core::take_bundle(base::ByteView sealed, base::DurationUs round_trip) {
+void Core::exchanged(const std::string& carrier, const Ways::Exchange& exchange) {
+  ways_.exchanged(carrier, exchange);
+  if (uplink_ && !exchange.failure.empty()) uplink_->lost(carrier);
+}
+
+base::Status Core::take_message(base::ByteView sealed, base::DurationUs round_trip) {
   LANDER_CHECK(uplink_.has_value());
   LANDER_ASSIGN(auto desired, uplink_->take(sealed, round_trip, desired_));
   if (desired) adopt(std::move(*desired));
   return {};
+}
+
+base::Result<carrier::Part> Core::pickup_part(const carrier::PartAsked& asked,
+                                              std::map<std::string, double> vitals) {
+  if (!uplink_) return not_enrolled();
+  LANDER_ASSIGN(auto head, uplink_->head(desired_.revision, std::move(vitals)));
+  return courier_.part(asked, std::move(head), uplink_->identity());
+}
+
+base::Status Core::brought(const std::string& peer, base::ByteView sealed) {
+  if (!uplink_) return not_enrolled();
+  if (peer == link::kHub) return take_message(sealed, 0);
+  return courier_.take(peer, sealed, uplink_->identity());
 }
 
 }  // namespace lander::site

@@ -12,6 +12,7 @@
 #include "site/alarms.h"
 #include "site/apps.h"
 #include "site/context.h"
+#include "site/courier.h"
 #include "site/identity.h"
 #include "site/models.h"
 #include "site/store_watch.h"
@@ -42,10 +43,20 @@ class Core {
 
   // The link. Only when enrolled.
   bool enrolled() const { return uplink_.has_value(); }
-  base::Result<Uplink::Outgoing> next_bundle(std::map<std::string, double> vitals);
-  base::Status take_bundle(base::ByteView sealed, base::DurationUs round_trip);
-  void bundle_lost();
-  bool has_waiting() const;  // items that no bundle under way holds
+  // `carrier`: the id of one of ways().
+  base::Result<Uplink::Outgoing> next_message(const std::string& carrier,
+                                              std::map<std::string, double> vitals);
+  base::Status take_message(base::ByteView sealed, base::DurationUs round_trip);
+  // How an exchange over it ended.
+  void exchanged(const std::string& carrier, const Ways::Exchange& exchange);
+  bool has_waiting(const std::string& carrier);  // something that should go over it now
+  // A courier. kConflict: not enrolled.
+  std::vector<std::string> peers() const { return courier_.peers(); }
+  base::Result<carrier::Part> pickup_part(const carrier::PartAsked& asked,
+                                          std::map<std::string, double> vitals);
+  base::Status brought(const std::string& peer, base::ByteView sealed);
+  const Ways& ways() const { return ways_; }
+  Uplink* uplink() { return uplink_ ? &*uplink_ : nullptr; }  // null: not enrolled
   bool fetching() const { return !apps_.wants().empty(); }
   std::uint64_t fetched_bytes() const { return apps_.fetched_bytes(); }  // since the start
   // Enrolled while running: the link comes up without a restart.
@@ -68,6 +79,8 @@ class Core {
   void adopt(twin::Desired desired);  // it is durable
   // Another hub than before: what the one before was told and has receipted is nothing to it.
   base::Status meet(const Identity& identity);
+  // DATA came to another machine, or back from a copy: a new epoch.
+  base::Status recognise_host();
   void run(const twin::Desired& before);
   base::Status declare(const sensing::Datastream& wanted);
   void declare_all();
@@ -79,6 +92,8 @@ class Core {
   Models models_;
   Apps apps_;
   StoreWatch store_watch_;
+  Courier courier_;
+  Ways ways_;
   std::optional<Uplink> uplink_;
   twin::Desired desired_;
   std::vector<source::Bound> bound_;

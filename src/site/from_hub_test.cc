@@ -203,19 +203,19 @@ TEST_F(FromHub, ABundleOfAnotherHubOrWithAFlippedByteIsRefused) {
   link::Bundle bundle;
   bundle.tenant = "acme";
   bundle.site = "pump-7";
-  bundle.from_hub = true;
+  bundle.to_site = true;
   bundle.epoch = 7;
   bundle.sent = kNow;
   const Hub stranger;
   const auto foreign = *link::seal(bundle, keys_of(stranger));
-  EXPECT_FALSE(core->take_bundle(foreign, 0).ok());
+  EXPECT_FALSE(core->take_message(foreign, 0).ok());
   const auto good = *link::seal(bundle, keys_of(hub));
   for (std::size_t at = 0; at < good.size(); ++at) {
     base::Bytes bad = good;
     bad[at] ^= 0x10;
-    ASSERT_FALSE(core->take_bundle(bad, 0).ok()) << at;
+    ASSERT_FALSE(core->take_message(bad, 0).ok()) << at;
   }
-  ASSERT_TRUE(core->take_bundle(good, 0).ok());
+  ASSERT_TRUE(core->take_message(good, 0).ok());
 }
 
 }  // namespace

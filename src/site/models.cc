@@ -9,6 +9,7 @@
 #include "os/log.h"
 #include "sensing/unit.h"
 #include "site/newest.h"
+#include "site/worth.h"
 
 namespace lander::site {
 namespace {
@@ -163,7 +164,9 @@ base::Status Models::write(const Pointers& pointers, const model::Model* added) 
     }
     item.bytes(known && may_leave(*known) ? model::encode(*known) : base::Bytes());
   }
-  batch.items.push_back({link::kLaneState, "model", item.take()});
+  store::NewItem told{link::kLaneState, "model", item.take(), kWorthOfState};
+  told.subject = pointers.asset;
+  batch.items.push_back(std::move(told));
   LANDER_TRY(context_.store.commit(batch));
   pointers_[pointers.asset] = pointers;
   install(pointers);

@@ -7,6 +7,7 @@
 #include "api/shapes.h"
 #include "os/log.h"
 #include "os/proc.h"
+#include "site/worth.h"
 
 namespace lander::site {
 namespace {
@@ -87,11 +88,12 @@ base::Status Server::open() {
   store_options.path = options_.data + "/site.db";
   store_options.clock = &clock_;
   store_options.raw_lane = link::kLaneBulk;
+  store_options.pickup_lane = link::kLanePickup;
+  store_options.raw_worth = kWorthOfRaw;
   store_options.free_bytes = [&files, data = options_.data] { return files.free_bytes(data); };
   LANDER_ASSIGN(store_, store::Store::open(store_options));
   upkeep_ = std::make_unique<os::Worker>("upkeep", 1, [this] { keep_up(); });
-  link_state_.enrolled = identity.has_value();
-  if (identity) link_state_.hub = identity->hub_url;
+  if (identity) link_state_ = {true, identity->hub_url, ""};
 
   Context context{*store_,
                   files,
@@ -100,15 +102,18 @@ base::Status Server::open() {
                   *this,
                   options_.data,
                   identity ? identity->tenant : "local",
-                  name_};
+                  name_,
+                  os::host_identity(store_options.path)};
   LANDER_ASSIGN(core_, Core::open(std::move(context), std::move(identity)));
   store_watch_ = &core_->store_watch();
   last_turn_ = clock_.monotonic_us();
   core_worker_ = std::make_unique<os::Worker>(
       "core", 4096, [this] { commit_and_tick(); }, kLoopEvery);
   running_ = true;
+  CarrierDesk& desk = *this;
+  pickups_ = std::make_unique<Pickups>(desk, clock_, options_.sticks);
   LANDER_TRY(open_http());
-  link_thread_ = std::thread([this] { link_loop(); });
+  join_thread_ = std::thread([this] { join_hub(); });
   return {};
 }
 
@@ -179,15 +184,10 @@ base::Status Server::load_accounts() {
 }
 
 Server::~Server() {
-  {
-    const std::lock_guard lock(link_mutex_);  // or the link's thread would miss it and sleep on
-    stopping_ = true;
-    if (carrier_) carrier_->cancel();
-  }
-  link_wake_.notify_all();
-  if (link_thread_.joinable()) link_thread_.join();
+  stop_carriers();
   http_.reset();
-  reader_.stop();  // it starts drivers: none after they are stopped
+  pickups_.reset();  // it asks the core, and waits
+  reader_.stop();    // it starts drivers: none after they are stopped
   drivers_.stop();
   trainer_.stop();  // it posts to the core, and tells of its progress here
   upkeep_.reset();
@@ -282,14 +282,6 @@ void Server::tell(const notify::Notice& notice) {
   if (live_.watched())
     publish("alert", api::dump(api::alert(notice.alert, notice.site, clock_.wall_us())));
   hurry_link();
-}
-
-void Server::hurry_link() {
-  {
-    const std::lock_guard lock(link_mutex_);
-    link_due_ = true;
-  }
-  link_wake_.notify_all();
 }
 
 void Server::publish(std::string_view event, std::string json) {

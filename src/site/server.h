@@ -1,9 +1,9 @@
 // lander-site: the threads, sockets and drivers around the core.
 //
 // Threads: HTTP I/O; pipeline (Intake); core (all state, all commits); reader (queries, password
-// checks, starting and stopping of drivers); upkeep (the store's background work); trainer; link;
-// webhook; one for each source. Nobody waits for a slower one: the core never reads much, the
-// pipeline never touches the disk.
+// checks, starting and stopping of drivers); upkeep (the store's background work); trainer;
+// webhook; one for each source and each carrier. Nobody waits for a slower one: the core never
+// reads much, the pipeline never touches the disk.
 #pragma once
 
 #include <atomic>
@@ -23,9 +23,11 @@
 #include "notify/webhook.h"
 #include "os/lock.h"
 #include "os/worker.h"
+#include "site/carrier_thread.h"
 #include "site/core.h"
 #include "site/drivers.h"
 #include "site/intake.h"
+#include "site/pickups.h"
 
 namespace lander::site {
 
@@ -35,9 +37,10 @@ struct ServerOptions {
   std::uint16_t port = 8443;
   std::string name;  // until it is enrolled; empty: the host's name
   base::DurationUs contact_every = 20 * base::kSecond;
+  std::vector<std::string> sticks = {"/media", "/run/media"};  // where they are mounted
 };
 
-class Server : public Shell {
+class Server : public Shell, private CarrierDesk {
  public:
   static base::Result<std::unique_ptr<Server>> start(const ServerOptions& options);
   ~Server()
@@ -54,6 +57,7 @@ class Server : public Shell {
   void remove_pipeline(const std::string& id) override;
   std::map<std::string, Engine::PipelineHealth> pipeline_health() const override;
   void set_webhook(const std::optional<twin::Webhook>& webhook) override;
+  void run_carriers(const std::vector<carrier::Config>& carriers) override;
   void tell(const notify::Notice& notice) override;
   void publish(std::string_view event, std::string json) override;
 
@@ -68,16 +72,16 @@ class Server : public Shell {
   os::Clock& clock() { return clock_; }
   api::Live& live() { return live_; }
   Drivers& drivers() { return drivers_; }
+  Pickups& pickups() { return *pickups_; }
 
   struct LinkState {
-    bool enrolled = false, connected = false;
-    std::string hub, reason;
-    base::TimeUs last_contact = 0;
-    base::DurationUs next_try_in = 0;
-    std::uint64_t failures = 0;
+    bool enrolled = false;
+    std::string hub, reason;  // reason: why it could not join its hub
   };
   LinkState link_state() const;
-  std::map<std::string, double> vitals() const;
+  std::map<std::string, base::DurationUs> next_tries() const;  // by carrier
+  bool connected() const;                                      // by any carrier
+  std::map<std::string, double> vitals() const override;
   std::string metrics() const;
   struct StoreHealth {
     store::Stats stats;
@@ -112,12 +116,14 @@ class Server : public Shell {
   void commit();
   void keep_up();  // on the upkeep thread
   void publish_latest(const std::vector<sensing::Observation>& observations);
-  void link_loop();
-  std::shared_ptr<carrier::Carrier> join();  // empty: not enrolled, or link_state_ says why not
-  void hurry_link();                         // something should not wait for the next heartbeat
-  std::optional<base::DurationUs> contact(carrier::Carrier& carrier, bool& progress);
-  // Runs on the core's thread and waits; from the link thread only. False: stopping.
-  bool run_on_core(std::function<void(Core&)> work);
+  // carriers.cc
+  void join_hub();
+  bool join();
+  void sync_carriers();  // those that are wanted run, and no others
+  void stop_carriers();
+  void hurry_link();  // something should not wait for the next heartbeat
+  bool run_on_core(std::function<void(Core&)> work) override;
+  void carrier_changed() override;
 
   const ServerOptions options_;
   std::optional<os::FolderLock> lock_;  // on the data folder
@@ -137,6 +143,7 @@ class Server : public Shell {
   std::atomic<std::uint64_t> signals_dropped_{0};
   Intake intake_;
   Drivers drivers_;
+  std::unique_ptr<Pickups> pickups_;
   std::unique_ptr<http::Server> http_;
   std::unique_ptr<api::Gate> gate_;
 
@@ -153,11 +160,13 @@ class Server : public Shell {
   std::map<std::string, Job> jobs_;
   std::string failing_;
 
-  std::mutex link_mutex_;
-  std::condition_variable link_wake_;
-  bool link_due_ = false;
-  std::shared_ptr<carrier::Carrier> carrier_;  // under link_mutex_: to cancel what it waits for
-  std::thread link_thread_;
+  std::mutex sync_mutex_;              // one sync_carriers() at a time; before the next
+  mutable std::mutex carriers_mutex_;  // of the rest
+  std::condition_variable join_wake_;
+  std::optional<carrier::Peer> peer_;  // once joined
+  std::vector<carrier::Config> wanted_carriers_;
+  std::map<std::string, std::unique_ptr<CarrierThread>> carrier_threads_;
+  std::thread join_thread_;
 };
 
 // Registers the site's part of docs/api/README.md.

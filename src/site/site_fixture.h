@@ -40,6 +40,7 @@ class TestShell : public Shell {
     return out;
   }
   void set_webhook(const std::optional<twin::Webhook>&) override {}
+  void run_carriers(const std::vector<carrier::Config>&) override {}
   void tell(const notify::Notice& notice) override { told.push_back(notice); }
   void publish(std::string_view, std::string) override {}
 
@@ -165,10 +166,10 @@ class Site : public testing::Test {
   }
   // What the site sends, as the hub takes it.
   std::vector<link::Item> sent(Hub& to) {
-    const auto out = core->next_bundle({});
+    const auto out = core->next_message("https", {});
     EXPECT_TRUE(out.ok()) << out.error().message();
     if (!out.ok()) return {};
-    const auto bundle = link::open(out->sealed, keys_of(to), "acme", "pump-7", false);
+    const auto bundle = link::open(out->sealed, keys_of(to), {"acme", "pump-7", false});
     EXPECT_TRUE(bundle.ok()) << bundle.error().message();
     std::vector<link::Item> fresh;
     for (const auto& item : bundle->items) {
@@ -184,12 +185,12 @@ class Site : public testing::Test {
     link::Bundle bundle;
     bundle.tenant = "acme";
     bundle.site = "pump-7";
-    bundle.from_hub = true;
+    bundle.to_site = true;
     bundle.epoch = hub.epoch;
     bundle.sent = sent;
-    bundle.receipts = hub.receiver.receipts();
+    bundle.receipts = hub.receiver.receipts(store->epoch());
     bundle.items = std::move(items);
-    return core->take_bundle(*link::seal(bundle, keys_of(hub)), base::kMillisecond);
+    return core->take_message(*link::seal(bundle, keys_of(hub)), base::kMillisecond);
   }
   static std::size_t count(const std::vector<link::Item>& items, std::string_view type) {
     return static_cast<std::size_t>(std::count_if(

@@ -108,10 +108,10 @@ TEST_F(Site, ASiteThatIsEnrolledWhileItRunsSendsWhatItHasGathered) {
                                {key, sensing::Quality::kGood, clock.wall_us(), 0, 1.0}})
                   .ok());
   core->signal("app/watch", signal(), {});
-  EXPECT_FALSE(core->has_waiting());
+  EXPECT_FALSE(core->has_waiting("https"));
   ASSERT_TRUE(core->enrol(identity(hub)).ok());
   EXPECT_EQ(core->context().site, "pump-7");
-  EXPECT_TRUE(core->has_waiting());
+  EXPECT_TRUE(core->has_waiting("https"));
   core->tick();
   ASSERT_TRUE(take({}).ok());  // the hub's time: without it observations wait
   const auto items = sent(hub);
@@ -198,7 +198,7 @@ TEST_F(Site, AnotherHubIsToldEverythingAndTheOldOnesTrustIsForgotten) {
   open();
   const auto items = sent(hub);
   EXPECT_EQ(count(items, "datastream"), 1u);
-  for (const auto& receipt : hub.receiver.receipts())
+  for (const auto& receipt : hub.receiver.receipts(store->epoch()))
     EXPECT_GT(receipt.held.through(), 0u) << "no number is missing before the first";
 }
 

@@ -4,50 +4,34 @@
 
 #include "base/cbor.h"
 #include "os/log.h"
+#include "site/worth.h"
 
 namespace lander::site {
 namespace {
 
-// A bundle is small enough to pass in one go over a poor link, large enough that a backlog drains
-// fast.
-constexpr std::size_t kBundleBytes = 1 << 20;
 constexpr std::size_t kBundleItems = 2000;
-// A hub that tells a time outside of these has no clock, or means harm.
-constexpr base::TimeUs kEarliest = 1'767'225'600 * base::kSecond;  // 2026-01-01
-constexpr base::TimeUs kLatest = 4'102'444'800 * base::kSecond;    // 2100-01-01
+constexpr std::size_t kLeastRoom = 1 << 10;  // of items, beside a full bundle's overhead
+constexpr std::uint64_t kCountersAtOnce = 64;
+// Of a short message: some copies of it pass a narrow way within a second.
+constexpr std::size_t kBriefMessage = 1000, kLeastBrief = 48;
 
-base::Bytes encode_sent(const Uplink::Sent& sent) {
+base::Bytes encode_instance(const link::Instance& instance) {
   base::CborWriter out;
-  out.array(2).unsigned_integer(sent.raw).unsigned_integer(sent.summaries);
+  out.array(2).unsigned_integer(instance.starts).unsigned_integer(instance.id);
   return out.take();
-}
-
-base::Result<Uplink::Sent> decode_sent(base::ByteView bytes) {
-  base::CborReader in(bytes);
-  LANDER_TRY(in.array_of(2, "what was sent"));
-  Uplink::Sent out;
-  LANDER_ASSIGN(out.raw, in.unsigned_integer());
-  LANDER_ASSIGN(out.summaries, in.unsigned_integer());
-  return out;
 }
 
 }  // namespace
 
-// What one bundle changes: committed together with the journal of what was taken, then acted on.
-struct Uplink::Effects {
-  store::Batch batch;
-  std::optional<twin::Desired> desired;  // supersedes the one in force
-  std::vector<trust::Document> trust;    // each newer than the one before
-  std::vector<alert::Event> events;
-  std::vector<link::BlobPiece> pieces;
-};
-
-Uplink::Uplink(Context& context, Alarms& alarms, Apps& apps, Identity identity)
+Uplink::Uplink(Context& context, Alarms& alarms, Apps& apps, Ways& ways, Courier& courier,
+               Identity identity)
     : context_(context),
       alarms_(alarms),
       apps_(apps),
+      ways_(ways),
+      courier_(courier),
       identity_(std::move(identity)),
-      sender_(context.store.epoch()) {}
+      outbox_(context.store.epoch()) {}
 
 base::Status Uplink::load() {
   LANDER_ASSIGN(const auto journal, context_.store.record(kReceiverRecord, "hub"));
@@ -56,203 +40,287 @@ base::Status Uplink::load() {
   }
   LANDER_ASSIGN(const auto sent, context_.store.records(kSentRecord));
   for (const auto& record : sent) {
-    LANDER_ASSIGN(sent_[record.key], decode_sent(record.body));
+    base::CborReader in(record.body);
+    LANDER_TRY(in.array_of(2, "what was sent"));
+    LANDER_ASSIGN(sent_[record.key].raw, in.unsigned_integer());
+    LANDER_ASSIGN(sent_[record.key].summaries, in.unsigned_integer());
   }
   LANDER_ASSIGN(const auto lanes, context_.store.lanes());
-  for (const auto& lane : lanes) forgotten_[lane.lane] = lane.last - lane.waiting;
+  began_ = context_.clock.monotonic_us();
+  for (const auto& lane : lanes) {
+    // The pickup lane's floor is what any recipient holds: the courier keeps who holds what.
+    if (lane.lane != link::kLanePickup) outbox_.set_through(lane.lane, lane.floor);
+    last_at_start_[lane.lane] = lane.last;
+  }
+  // Durable before anything is sent: two runs never call themselves the same.
+  LANDER_ASSIGN(const auto before, context_.store.record(kMarkRecord, "instance"));
+  if (before) {
+    base::CborReader in(*before);
+    LANDER_TRY(in.array_of(2, "instance"));
+    LANDER_ASSIGN(instance_.starts, in.unsigned_integer());
+    LANDER_ASSIGN(instance_.parent, in.unsigned_integer());
+  }
+  ++instance_.starts;
+  instance_.id = context_.random.next_u64();
+  store::Batch batch;
+  batch.records.push_back({std::string(kMarkRecord), "instance", encode_instance(instance_)});
+  LANDER_TRY(context_.store.commit(batch));
+  LANDER_TRY(tell_dictionary());
+  return renew_keys();
+}
+
+base::Status Uplink::renew_keys() {
+  LANDER_ASSIGN(short_keys_, link::short_keys(identity_.keys, identity_.tenant, identity_.site,
+                                              outbox_.epoch()));
+  LANDER_ASSIGN(const auto reserved, context_.store.record(kMarkRecord, "short-counter"));
+  counter_ = counters_reserved_ = newest_down_ = 0;
+  no_brief_.clear();
+  if (!reserved) return {};
+  base::CborReader in(*reserved);
+  LANDER_TRY(in.array_of(2, "counter of short messages"));
+  LANDER_ASSIGN(const std::uint64_t epoch, in.unsigned_integer());
+  LANDER_ASSIGN(const std::uint64_t counter, in.unsigned_integer());
+  if (epoch == outbox_.epoch()) counter_ = counters_reserved_ = counter;
   return {};
 }
 
-base::Result<Uplink::Outgoing> Uplink::next(std::uint64_t desired_revision,
-                                            std::map<std::string, double> vitals) {
-  const auto now = context_.store.utc_now();
-  const base::DurationUs monotonic = context_.clock.monotonic_us();
-  Outgoing out;
-  link::Bundle bundle;
-  bundle.tenant = identity_.tenant;
-  bundle.site = identity_.site;
-  bundle.epoch = sender_.epoch();
-  bundle.sent = now.time;
-  bundle.sent_error = now.error;
-  bundle.desired_revision = desired_revision;
-  bundle.vitals = std::move(vitals);
-  bundle.wants = apps_.wants();
-  bundle.receipts = receiver_.receipts();
-  std::size_t bytes = 0;
-  for (std::uint8_t lane = 0; lane < link::kLanes && !out.more; ++lane) {
-    // Observations leave with the time that is known for them: the reply to this bundle will tell
-    // it.
-    if (lane == link::kLaneBulk && now.error == INT64_MAX) continue;
-    std::uint64_t last = sender_.after(lane, monotonic);
-    last = std::max(last, forgotten_[lane]);
-    const auto fetch = [&] {
-      return context_.store.items(lane, last, kBundleItems - bundle.items.size(),
-                                  kBundleBytes - bytes);
-    };
-    LANDER_ASSIGN(auto items, fetch());
-    if (lane == link::kLaneBulk && items.empty() && bytes < kBundleBytes / 2) {
-      // Made when they can leave, so that they are few and small.
-      LANDER_ASSIGN(const bool left, context_.store.offer_raw(kBundleBytes - bytes));
-      out.more = left;
-      LANDER_ASSIGN(items, fetch());
-    }
-    for (auto& item : items) {
-      last = item.number;
-      if (sender_.held(lane, item.number)) continue;
-      bytes += item.body.size() + 32;
-      bundle.items.push_back(
-          {lane, item.number, std::move(item.type), item.created, std::move(item.body)});
-    }
-    if (!items.empty()) sender_.sent(lane, last, monotonic);
-    out.more = out.more || bytes >= kBundleBytes / 2 || bundle.items.size() >= kBundleItems;
+base::Status Uplink::renew_epoch(const char* why) {
+  LANDER_TRY(context_.store.renew_epoch());
+  os::log_warn("link", "a new epoch begins: what waits is numbered anew", {{"why", why}});
+  outbox_ = link::Outbox(context_.store.epoch());
+  LANDER_TRY(tell_dictionary());
+  return renew_keys();
+}
+
+// An epoch is told all of it once: what was told in another one, this hub's end does not count.
+base::Status Uplink::tell_dictionary() {
+  base::CborWriter epoch;
+  epoch.unsigned_integer(outbox_.epoch());
+  LANDER_ASSIGN(const auto told, context_.store.record(kMarkRecord, "dictionary"));
+  if (told && *told == epoch.out()) return {};
+  store::Batch batch;
+  for (auto& body : alarms_.dictionary().retell()) {
+    batch.items.push_back({link::kLaneState, "dictionary", std::move(body), kWorthOfState});
   }
+  batch.records.push_back({std::string(kMarkRecord), "dictionary", epoch.take()});
+  LANDER_TRY(context_.store.commit(batch));
+  return {};
+}
+
+// Spent when it is durable that it is: a counter never comes twice under one key.
+base::Result<std::uint64_t> Uplink::next_counter() {
+  if (counter_ == counters_reserved_) {
+    base::CborWriter out;
+    out.array(2).unsigned_integer(outbox_.epoch()).unsigned_integer(counter_ + kCountersAtOnce);
+    store::Batch batch;
+    batch.records.push_back({std::string(kMarkRecord), "short-counter", out.take()});
+    LANDER_TRY(context_.store.commit(batch));
+    counters_reserved_ = counter_ + kCountersAtOnce;
+  }
+  return ++counter_;
+}
+
+base::Result<link::Bundle> Uplink::head(std::uint64_t desired_revision,
+                                        std::map<std::string, double> vitals) const {
+  const auto now = context_.store.utc_now();
+  link::Bundle out;
+  out.tenant = identity_.tenant;
+  out.site = identity_.site;
+  out.epoch = outbox_.epoch();
+  out.sent = now.time;
+  out.sent_error = now.error;
+  out.instance = instance_;
+  out.heard = heard_;
+  out.desired_revision = desired_revision;
+  out.vitals = std::move(vitals);
+  out.wants = apps_.wants();
+  out.receipts = receiver_.receipts(receiver_.newest_epoch());
+  for (std::uint8_t lane = 0; lane < link::kLanes; ++lane) {
+    LANDER_ASSIGN(const auto ranges, context_.store.gone(lane, 64));
+    for (const auto& range : ranges) {
+      const auto why = static_cast<link::Gone>(range.why);
+      LANDER_ASSIGN(const auto numbers, link::Ranges::from({{range.first, range.last}}));
+      const auto same = std::find_if(out.gone.begin(), out.gone.end(), [&](const auto& gone) {
+        return gone.lane == lane && gone.why == why;
+      });
+      if (same != out.gone.end()) {
+        same->numbers.merge(numbers);
+      } else if (out.gone.size() < link::kMaxTombstones) {
+        out.gone.push_back({lane, why, numbers});
+      }
+    }
+  }
+  return out;
+}
+
+link::Outbox::Heads Uplink::heads() const {
+  return [this](std::uint8_t lane, std::uint64_t after,
+                std::size_t max) -> base::Result<std::vector<link::Head>> {
+    // Observations leave with the time that is known for them: the hub's answer will tell it.
+    if (lane >= link::kLaneBulk && context_.store.utc_now().error == INT64_MAX)
+      return std::vector<link::Head>();
+    LANDER_ASSIGN(const auto found, context_.store.heads(lane, after, max));
+    std::vector<link::Head> out;
+    for (const auto& head : found) {
+      out.push_back({head.lane, head.number, static_cast<std::size_t>(head.bytes), head.worth,
+                     head.created, head.expires});
+    }
+    return out;
+  };
+}
+
+base::Result<std::vector<link::Item>> Uplink::bodies(const std::vector<link::Head>& heads) const {
+  std::vector<link::Item> out;
+  for (std::size_t at = 0; at < heads.size();) {
+    const std::uint8_t lane = heads[at].lane;
+    std::vector<std::uint64_t> numbers;
+    for (; at < heads.size() && heads[at].lane == lane; ++at) numbers.push_back(heads[at].number);
+    LANDER_ASSIGN(auto items, context_.store.items(lane, numbers, link::kMaxBundleBytes));
+    // In the order that was chosen.
+    std::map<std::uint64_t, store::Item*> by_number;
+    for (auto& item : items) by_number[item.number] = &item;
+    for (const std::uint64_t number : numbers) {
+      const auto found = by_number.find(number);
+      if (found == by_number.end()) continue;  // it went meanwhile
+      store::Item& item = *found->second;
+      out.push_back({lane, number, std::move(item.type), item.created, std::move(item.body)});
+    }
+  }
+  return out;
+}
+
+// Raw observations become items when they can leave, so that they are few and small. True: there
+// is more.
+base::Result<bool> Uplink::offer_raw(const link::Standing& carrier, std::size_t bytes) {
+  if (carrier.terms.price > 0 || context_.store.utc_now().error == INT64_MAX) return false;
+  LANDER_ASSIGN(const auto waiting,
+                context_.store.heads(link::kLaneBulk, outbox_.through(link::kLaneBulk), 2));
+  // Beside one that is under way another one may be made.
+  if (waiting.size() > 1) return false;
+  return context_.store.offer_raw(bytes);
+}
+
+base::Result<Uplink::Outgoing> Uplink::next(const std::string& carrier,
+                                            std::uint64_t desired_revision,
+                                            std::map<std::string, double> vitals) {
+  const Ways::Way* way = ways_.find(carrier);
+  if (way == nullptr) {
+    return base::Error(base::Code::kNotFound, "carrier \"" + carrier + "\" is not declared");
+  }
+  const link::Standing standing = ways_.standing(*way);
+  if (standing.brief) return next_brief(*way);
+  // Where bytes are dear or get lost, an alert is told in brief first, and the whole follows.
+  const link::Terms& terms = standing.terms;
+  if (terms.copies > 1 || terms.price > 0 || terms.bytes_a_day > 0) {
+    LANDER_ASSIGN(auto brief, next_brief(*way));
+    if (!brief.sealed.empty()) {
+      brief.more = true;
+      return brief;
+    }
+  }
+  return next_bundle(*way, desired_revision, std::move(vitals));
+}
+
+base::Result<Uplink::Outgoing> Uplink::next_bundle(const Ways::Way& way,
+                                                   std::uint64_t desired_revision,
+                                                   std::map<std::string, double> vitals) {
+  const base::DurationUs monotonic = context_.clock.monotonic_us();
+  link::Standing carrier = ways_.standing(way);
+  carrier.up = true;  // it is about to be tried
+  auto all = ways_.standings();
+  Outgoing out;
+  LANDER_ASSIGN(link::Bundle bundle, head(desired_revision, std::move(vitals)));
+  const std::size_t room = ways_.message_bytes(way);
+  const std::size_t overhead = link::encode(bundle).size() + 512;
+  link::Outbox::Room left{room > overhead + kLeastRoom ? room - overhead : kLeastRoom,
+                          kBundleItems};
+  carrier.left -= std::min<std::uint64_t>(carrier.left, overhead);
+  carrier.left_for_others -= std::min<std::uint64_t>(carrier.left_for_others, overhead);
+  LANDER_ASSIGN(out.more, offer_raw(carrier, left.bytes));
+  LANDER_ASSIGN(const auto chosen, outbox_.choose(carrier, all, left, monotonic, heads()));
+  LANDER_ASSIGN(bundle.items, bodies(chosen));
+  outbox_.sent(carrier, chosen, monotonic);
   out.items = bundle.items.size();
+  std::size_t bytes = 0;
+  for (const auto& item : bundle.items) bytes += link::wire_bytes(item);
+  out.more = out.more || bytes >= left.bytes / 2 || out.items >= kBundleItems;
   LANDER_ASSIGN(out.sealed, link::seal(bundle, identity_.keys));
   return out;
 }
 
-bool Uplink::has_waiting() const {
-  const auto lanes = context_.store.lanes();
-  if (!lanes.ok()) return true;  // let the next bundle say what is wrong
-  for (const auto& lane : *lanes) {
-    if (lane.unoffered) return true;
-    if (lane.waiting > 0 && sender_.after(lane.lane, context_.clock.monotonic_us()) < lane.last)
-      return true;
-  }
-  return false;
-}
-
-void Uplink::lost() { sender_.lost(); }
-
-base::Status Uplink::effect(const link::Item& item, const twin::Desired& in_force,
-                            Effects& effects) const {
-  if (item.type == "alert-event") {
-    LANDER_ASSIGN(const alert::Event event, alert::decode_event(item.body));
-    LANDER_ASSIGN(auto record, alarms_.from_hub(event));
-    effects.batch.records.push_back(std::move(record));
-    effects.events.push_back(event);
-  } else if (item.type == "desired") {
-    LANDER_ASSIGN(auto desired, twin::decode_desired(item.body));
-    if (!twin::supersedes(desired, effects.desired ? *effects.desired : in_force)) return {};
-    // With the receipt in one commit: a crash after it finds the new revision in force.
-    effects.batch.records.push_back({std::string(kDesiredRecord), "current", item.body});
-    effects.desired = std::move(desired);
-  } else if (item.type == "trust") {
-    // Newer than the one in force and than another of this bundle: whatever comes last counts.
-    std::uint64_t newest = apps_.trust_version();
-    for (const auto& other : effects.trust) newest = std::max(newest, other.version);
-    LANDER_ASSIGN(auto document, trust::verify_document(item.body, identity_.root, newest));
-    if (document.version == newest)
-      return base::Error(base::Code::kExists, "this trust document is in force already");
-    effects.batch.records.push_back({std::string(kTrustRecord), "document", item.body});
-    effects.trust.push_back(std::move(document));
-  } else if (item.type == "blob") {
-    LANDER_ASSIGN(link::BlobPiece piece, link::decode_blob(item.body));
-    std::uint64_t before = 0;
-    for (const auto& earlier : effects.pieces) {
-      if (earlier.digest == piece.digest) before += earlier.bytes.size();
-    }
-    LANDER_ASSIGN(auto record, apps_.piece(piece, before));
-    effects.batch.records.push_back(std::move(record));
-    effects.pieces.push_back(std::move(piece));
-  } else {
-    return base::Error(base::Code::kUnsupported,
-                       "an item of type \"" + item.type + "\" is not known to this version");
-  }
-  return {};
-}
-
-base::Result<std::optional<twin::Desired>> Uplink::take(base::ByteView sealed,
-                                                        base::DurationUs round_trip,
-                                                        const twin::Desired& in_force) {
-  LANDER_ASSIGN(link::Bundle bundle,
-                link::open(sealed, identity_.keys, identity_.tenant, identity_.site, true));
-  if (bundle.sent > kEarliest && bundle.sent < kLatest && bundle.sent_error < base::kDay) {
-    if (auto told = context_.store.clock_reference(
-            bundle.sent + round_trip / 2, bundle.sent_error + round_trip / 2 + base::kMillisecond,
-            "hub");
-        !told.ok()) {
-      // The receipts below may be what makes room on the disk.
-      os::log_warn("link", "the hub's time is not kept", {{"error", told.error().message()}});
-    }
-  }
-  for (const auto& held : bundle.receipts) receipt(held);
-
-  Effects effects;
-  bool took = false;
-  link::Receiver journal = receiver_;
-  for (const auto& item : bundle.items) {
-    if ((item.lane == link::kLaneBulk) != (item.type == "blob")) continue;
-    if (item.lane != link::kLaneBulk) {
-      if (!journal.take(bundle.epoch, item)) continue;
-      took = true;
-    }
-    // A blob's pieces answer a want and repeat with it: their offset makes them idempotent, not
-    // their number.
-    if (auto done = effect(item, in_force, effects);
-        !done.ok() && done.error().code() != base::Code::kExists) {
-      os::log_warn(
-          "link", "item from the hub is refused",
-          {{"type", item.type}, {"number", item.number}, {"error", done.error().message()}});
-    }
-  }
-  if (took)
-    effects.batch.records.push_back({std::string(kReceiverRecord), "hub", journal.encode()});
-  if (!effects.batch.records.empty()) {
-    LANDER_TRY(context_.store.commit(effects.batch));
-  }
-  receiver_ = std::move(journal);
-  for (const auto& event : effects.events) alarms_.accepted(event);
-  // Before the pieces: the last of them may complete a package of a signer who is new with it.
-  for (auto& document : effects.trust) apps_.set_trust(std::move(document));
-  for (const auto& piece : effects.pieces) apps_.accepted(piece);
-  return std::move(effects.desired);
-}
-
-void Uplink::receipt(const link::Receipt& receipt) {
-  for (const auto& [lane, through] : sender_.receipt(receipt)) {
-    std::uint64_t& forgotten = forgotten_[lane];
-    if (through <= forgotten) continue;
-    if (auto status = count_sent(lane, forgotten, through); !status.ok()) {
-      os::log_warn("link", "receipted items could not be forgotten, will try again",
-                   {{"lane", int{lane}}, {"error", status.error().message()}});
+base::Result<Uplink::Outgoing> Uplink::next_brief(const Ways::Way& way) {
+  const base::DurationUs monotonic = context_.clock.monotonic_us();
+  link::Standing carrier = ways_.standing(way);
+  carrier.up = carrier.brief = true;
+  carrier.max_message = std::min(carrier.max_message, kBriefMessage);
+  if (std::min<std::uint64_t>(carrier.max_message, carrier.left) < kLeastBrief) return Outgoing{};
+  const std::size_t room =
+      std::min<std::uint64_t>(carrier.max_message, carrier.left) - link::kShortOverhead;
+  Outgoing out;
+  LANDER_ASSIGN(auto chosen, outbox_.choose(carrier, ways_.standings(), {room, kBundleItems},
+                                            monotonic, heads()));
+  std::erase_if(chosen, [&](const auto& head) { return no_brief_.contains(head.number); });
+  chosen.resize(std::min<std::size_t>(chosen.size(), room / 4));
+  LANDER_ASSIGN(const auto items, bodies(chosen));
+  link::ShortMessage message;
+  message.receipts = receiver_.receipts(receiver_.newest_epoch());
+  std::erase_if(message.receipts, [&](const auto& receipt) {
+    return receipt.epoch != receiver_.newest_epoch() || receipt.lane > link::kLaneState;
+  });
+  base::Bytes plain = link::encode(message);
+  std::vector<link::Head> told;
+  for (const auto& item : items) {
+    const auto event = alert::decode_event(item.body);
+    auto brief = event.ok() ? link::encode_brief(*event, identity_.tenant, identity_.site,
+                                                 alarms_.dictionary())
+                            : std::nullopt;
+    if (!brief) {
+      no_brief_.insert(item.number);
       continue;
     }
-    forgotten = through;
+    link::ShortMessage longer = message;
+    longer.briefs[item.number] = std::move(*brief);
+    base::Bytes encoded = link::encode(longer);
+    if (encoded.size() > room) {
+      out.more = true;
+      break;
+    }
+    message = std::move(longer);
+    plain = std::move(encoded);
+    told.push_back(*std::find_if(chosen.begin(), chosen.end(),
+                                 [&](const auto& head) { return head.number == item.number; }));
   }
+  if (told.empty()) return out;
+  LANDER_ASSIGN(const std::uint64_t counter, next_counter());
+  outbox_.sent(carrier, told, monotonic);
+  out.items = told.size();
+  out.copies = carrier.terms.copies;
+  out.sealed = link::seal_short(short_keys_, false, counter, plain);
+  return out;
 }
 
-base::Status Uplink::count_sent(std::uint8_t lane, std::uint64_t from, std::uint64_t through) {
-  // The audit counts what the hub has receipted, not what was put on the wire.
-  std::map<std::string, Sent> changed;
-  while (from < through && (lane == link::kLaneBulk || lane == link::kLaneSummary)) {
-    LANDER_ASSIGN(const auto items, context_.store.items(lane, from, 500, kBundleBytes));
-    if (items.empty()) break;
-    for (const auto& item : items) {
-      from = item.number;
-      if (item.number > through) break;
-      if (item.type == "blocks") {
-        LANDER_ASSIGN(const auto blocks, link::decode_blocks(item.body));
-        for (const auto& block : blocks) {
-          LANDER_ASSIGN(const auto decoded, sensing::decode_block(block.block));
-          changed.try_emplace(block.datastream, sent_[block.datastream]).first->second.raw +=
-              decoded.size();
-        }
-      } else if (item.type == "summary") {
-        LANDER_ASSIGN(const auto summaries, link::decode_summaries(item.body));
-        for (const auto& s : summaries)
-          ++changed.try_emplace(s.datastream, sent_[s.datastream]).first->second.summaries;
-      }
-    }
+bool Uplink::has_waiting(const std::string& carrier) {
+  const Ways::Way* way = ways_.find(carrier);
+  if (way == nullptr) return false;
+  link::Standing standing = ways_.standing(*way);
+  // One that failed is tried again, by its owner's patience.
+  standing.up = link::in_contact(standing.terms, context_.now());
+  const auto chosen = outbox_.choose(
+      standing, ways_.standings(), {std::max(ways_.message_bytes(*way), kLeastRoom), kBundleItems},
+      context_.clock.monotonic_us(), heads());
+  if (!chosen.ok()) return true;  // let the next message say what is wrong
+  if (standing.brief) {
+    return std::any_of(chosen->begin(), chosen->end(),
+                       [&](const auto& head) { return !no_brief_.contains(head.number); });
   }
-  if (!changed.empty()) {
-    store::Batch batch;
-    for (const auto& [id, sent] : changed)
-      batch.records.push_back({std::string(kSentRecord), id, encode_sent(sent)});
-    LANDER_TRY(context_.store.commit(batch));
-    for (const auto& [id, sent] : changed) sent_[id] = sent;
-  }
-  return context_.store.forget_items(lane, through);
+  if (!chosen->empty()) return true;
+  if (!standing.up || standing.terms.price > 0) return false;
+  const auto lanes = context_.store.lanes();
+  return !lanes.ok() || std::any_of(lanes->begin(), lanes->end(), [](const auto& lane) {
+    return lane.unoffered && lane.lane == link::kLaneBulk;
+  });
 }
+
+void Uplink::lost(const std::string& carrier) { outbox_.lost(carrier); }
 
 }  // namespace lander::site

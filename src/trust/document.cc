@@ -1,3 +1,5 @@
+#include <set>
+
 #include "trust/codec.h"
 #include "trust/trust.h"
 
@@ -9,8 +11,10 @@ using base::Code;
 using base::Error;
 
 constexpr std::string_view kContext = "lander-trust-v1";
-constexpr std::uint64_t kFormVersion = 1;
+constexpr std::uint64_t kFormVersion = 1, kWithRecipients = 2;
 constexpr std::size_t kMaxSigners = 1'000, kMaxPackages = 1'000, kMaxRevoked = 100'000;
+constexpr std::size_t kMaxRecipients = 100;
+constexpr std::string_view kHub = "hub";
 constexpr std::size_t kMaxName = 63, kKidBytes = 8;
 
 base::Status bounded(std::uint64_t count, std::size_t most, const char* what) {
@@ -36,7 +40,38 @@ base::Status valid(const Signer& signer) {
   return Error(Code::kInvalid, "the names of a signer and of its packages have 1 to 63 bytes");
 }
 
+base::Status valid_key(const base::Bytes& der, crypto::KeyType type, const std::string& whose) {
+  const auto key = crypto::PublicKey::from_der(der);
+  if (!key.ok()) return key.error().context(whose);
+  if (key->type() == type) return {};
+  return Error(Code::kInvalid, whose + " is a key of another type");
+}
+
+base::Status valid(const Recipient& recipient) {
+  LANDER_TRY(valid_names(recipient.name, "x"));
+  if (recipient.name == kHub) {
+    if (recipient.signing_der.empty() && recipient.sealing_der.empty()) return {};
+    return Error(Code::kInvalid,
+                 "the recipient \"hub\" is the hub that admitted the site: it has no keys here");
+  }
+  const std::string whose = " of recipient \"" + recipient.name + "\"";
+  LANDER_TRY(valid_key(recipient.signing_der, crypto::KeyType::kP256, "the signing key" + whose));
+  return valid_key(recipient.sealing_der, crypto::KeyType::kX25519, "the sealing key" + whose);
+}
+
+base::Status valid(const std::vector<Recipient>& recipients) {
+  LANDER_TRY(bounded(recipients.size(), kMaxRecipients, "recipients"));
+  std::set<std::string_view> names;
+  for (const Recipient& recipient : recipients) {
+    LANDER_TRY(valid(recipient));
+    if (!names.insert(recipient.name).second)
+      return Error(Code::kInvalid, "two recipients are called \"" + recipient.name + "\"");
+  }
+  return {};
+}
+
 base::Status valid(const Document& document) {
+  LANDER_TRY(valid(document.recipients));
   LANDER_TRY(bounded(document.signers.size(), kMaxSigners, "signers"));
   LANDER_TRY(bounded(document.revoked_packages.size(), kMaxRevoked, "revoked packages"));
   for (const Signer& signer : document.signers) LANDER_TRY(valid(signer));
@@ -64,10 +99,28 @@ base::Result<Signer> read_signer(base::CborReader& reader) {
   return out;
 }
 
+base::Status read_recipients(base::CborReader& reader, std::vector<Recipient>& out) {
+  LANDER_ASSIGN(const std::uint64_t count, reader.array_up_to(kMaxRecipients, "recipients"));
+  for (std::uint64_t i = 0; i < count; ++i) {
+    Recipient recipient;
+    LANDER_TRY(reader.array_of(3, "a recipient"));
+    LANDER_ASSIGN(recipient.name, reader.text_of(1, kMaxName, "a recipient's name"));
+    LANDER_ASSIGN(recipient.signing_der, bytes_of(reader, 0, 256, "a recipient's key"));
+    LANDER_ASSIGN(recipient.sealing_der, bytes_of(reader, 0, 256, "a recipient's key"));
+    out.push_back(std::move(recipient));
+  }
+  // One form for one value: without recipients it is of the first.
+  if (out.empty()) return reader.corrupt("recipients in a document of this form");
+  return valid(out);
+}
+
 base::Result<Document> decode(base::ByteView payload) {
   Document out;
   base::CborReader reader(payload);
-  LANDER_TRY(reader.record(5, kFormVersion, "a trust document"));
+  LANDER_ASSIGN(const std::uint64_t fields, base::CborReader(payload).array());
+  const bool with_recipients = fields == 6;
+  LANDER_TRY(reader.record(with_recipients ? 6 : 5,
+                           with_recipients ? kWithRecipients : kFormVersion, "a trust document"));
   LANDER_ASSIGN(out.version, reader.unsigned_integer());
   LANDER_ASSIGN(out.issued, reader.integer());
   LANDER_ASSIGN(const std::uint64_t signers, reader.array_up_to(kMaxSigners, "signers"));
@@ -80,6 +133,7 @@ base::Result<Document> decode(base::ByteView payload) {
     LANDER_ASSIGN(const base::Bytes digest, bytes_of(reader, 32, 32, "a revoked package"));
     out.revoked_packages.push_back(base::to_hex(digest));
   }
+  if (with_recipients) LANDER_TRY(read_recipients(reader, out.recipients));
   LANDER_TRY(reader.end());
   return out;
 }
@@ -92,7 +146,11 @@ base::Result<base::Bytes> sign(const Document& document, const crypto::PrivateKe
   }
   LANDER_TRY(valid(document));
   base::CborWriter writer;
-  writer.array(5).unsigned_integer(kFormVersion).unsigned_integer(document.version);
+  // Sites of an earlier release read what has no recipients.
+  const bool with_recipients = !document.recipients.empty();
+  writer.array(with_recipients ? 6 : 5);
+  writer.unsigned_integer(with_recipients ? kWithRecipients : kFormVersion);
+  writer.unsigned_integer(document.version);
   writer.integer(document.issued).array(document.signers.size());
   for (const Signer& signer : document.signers) {
     writer.array(3).text(signer.vendor).bytes(signer.key_der).array(signer.packages.size());
@@ -102,6 +160,14 @@ base::Result<base::Bytes> sign(const Document& document, const crypto::PrivateKe
   for (const std::string& digest : document.revoked_packages) {
     LANDER_ASSIGN(const base::Bytes bytes, base::from_hex(digest));
     writer.bytes(bytes);
+  }
+  if (with_recipients) {
+    writer.array(document.recipients.size());
+    for (const Recipient& recipient : document.recipients)
+      writer.array(3)
+          .text(recipient.name)
+          .bytes(recipient.signing_der)
+          .bytes(recipient.sealing_der);
   }
   return crypto::sign1(root, writer.out(), kContext);
 }
@@ -130,6 +196,16 @@ const Signer* find_signer(const Document& document, base::ByteView kid, std::str
     }
   }
   return nullptr;
+}
+
+const Recipient* find_recipient(const Document& document, std::string_view name) {
+  const auto at = std::find_if(document.recipients.begin(), document.recipients.end(),
+                               [&](const Recipient& r) { return r.name == name; });
+  return at == document.recipients.end() ? nullptr : &*at;
+}
+
+bool hub_is_recipient(const Document& document) {
+  return document.recipients.empty() || find_recipient(document, kHub) != nullptr;
 }
 
 }  // namespace lander::trust

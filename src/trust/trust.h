@@ -70,14 +70,25 @@ struct Signer {
   base::Bytes key_der;                // Ed25519
   std::vector<std::string> packages;  // names it may sign; "*" = any
 };
+// Whom a courier may bring raw observations to: another end of every site, with keys of its own.
+struct Recipient {
+  std::string name;         // [a-z0-9][a-z0-9._-]*, at most 63
+  base::Bytes signing_der;  // P-256: signs its receipts
+  base::Bytes sealing_der;  // X25519: what is for it is sealed to it
+  friend bool operator==(const Recipient&, const Recipient&) = default;
+};
 struct Document {
   std::uint64_t version = 0;  // only ever rises; an older one is refused
   base::TimeUs issued = 0;
   std::vector<Signer> signers;
   std::vector<std::string> revoked_packages;  // digests
+  // One that is called "hub" has no keys here: it is the hub that admitted the site. Once there is
+  // any, the hub is a recipient only when it is among them.
+  std::vector<Recipient> recipients;
 };
-// kInvalid: more than 1,000 signers, 1,000 packages of one signer or 100,000 revoked packages; a
-// key that is not Ed25519; a revoked package that is not 64 hex digits.
+// kInvalid: more than 1,000 signers, 1,000 packages of one signer, 100,000 revoked packages or 100
+// recipients; a key of another type than it must be; a revoked package that is not 64 hex digits; a
+// recipient's name that is none, or is there twice.
 base::Result<base::Bytes> sign(const Document& document, const crypto::PrivateKey& root);
 // Verifies before it parses; then refuses a version below `at_least` (rollback).
 base::Result<Document> verify_document(base::ByteView signed_document,
@@ -85,5 +96,8 @@ base::Result<Document> verify_document(base::ByteView signed_document,
 // The signer with a key of this kid (crypto::kid_of) who may sign `package`; null when there is
 // none. The kid is a hint: whoever relies on the signer verifies a signature with its key.
 const Signer* find_signer(const Document& document, base::ByteView kid, std::string_view package);
+// May raw observations go to the hub by a courier?
+bool hub_is_recipient(const Document& document);
+const Recipient* find_recipient(const Document& document, std::string_view name);  // null: none
 
 }  // namespace lander::trust

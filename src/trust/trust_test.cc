@@ -286,5 +286,41 @@ TEST_F(TrustDocument, NonsenseIsNotSigned) {
   EXPECT_FALSE(sign(bad, root).ok());
 }
 
+TEST_F(TrustDocument, RecipientsArriveAsSignedAndDecideWhetherTheHubIsOne) {
+  EXPECT_TRUE(hub_is_recipient(document));  // none is named: the hub alone
+  const auto signing = PrivateKey::generate(KeyType::kP256)->public_key().to_der();
+  const auto sealing = PrivateKey::generate(KeyType::kX25519)->public_key().to_der();
+  document.recipients = {{"ana", signing, sealing}};
+  const auto read = verify_document(sign(document, root).value(), root.public_key(), 7).value();
+  EXPECT_EQ(read.recipients, document.recipients);
+  EXPECT_FALSE(hub_is_recipient(read));
+  ASSERT_NE(find_recipient(read, "ana"), nullptr);
+  EXPECT_EQ(find_recipient(read, "ben"), nullptr);
+  document.recipients.push_back({"hub", {}, {}});
+  EXPECT_TRUE(hub_is_recipient(
+      verify_document(sign(document, root).value(), root.public_key(), 7).value()));
+}
+
+TEST_F(TrustDocument, ADocumentWithoutRecipientsIsStillOfTheFirstForm) {
+  const auto bytes = sign(document, root).value();
+  const auto payload = crypto::verify1(root.public_key(), bytes, "lander-trust-v1").value();
+  EXPECT_EQ(payload[0], 0x85);
+  EXPECT_EQ(payload[1], 1);
+}
+
+TEST_F(TrustDocument, RecipientsThatAreNoneAreNotSigned) {
+  const auto signing = PrivateKey::generate(KeyType::kP256)->public_key().to_der();
+  const auto sealing = PrivateKey::generate(KeyType::kX25519)->public_key().to_der();
+  for (const std::vector<Recipient>& wrong :
+       {std::vector<Recipient>{{"ana", sealing, signing}},
+        {{"Ana", signing, sealing}},
+        {{"hub", signing, sealing}},
+        {{"ana", signing, sealing}, {"ana", signing, sealing}},
+        std::vector<Recipient>(101, {"a", signing, sealing})}) {
+    document.recipients = wrong;
+    EXPECT_EQ(sign(document, root).error().code(), Code::kInvalid);
+  }
+}
+
 }  // namespace
 }  // namespace lander::trust

@@ -1,6 +1,7 @@
 #include <set>
 
 #include "sensing/unit.h"
+#include "twin/carriers.h"
 #include "twin/codec.h"
 #include "twin/source_rules.h"
 #include "twin/twin.h"
@@ -9,7 +10,8 @@
 namespace lander::twin {
 namespace {
 
-constexpr std::uint64_t kFormat = 1;
+constexpr std::uint64_t kFormat = 2;
+constexpr std::uint64_t kWithoutCarriers = 1;  // how one is written that has none
 constexpr std::size_t kMaxTextBytes = 1024;
 constexpr std::size_t kMaxUrlBytes = 2048;
 constexpr std::size_t kMaxPins = 64;
@@ -112,7 +114,14 @@ base::Result<std::optional<Webhook>> read_webhook(base::CborReader& in) {
 
 base::Result<Desired> read_desired(base::CborReader& in) {
   Desired out;
-  LANDER_TRY(in.record(10, kFormat, "desired state"));
+  LANDER_ASSIGN(const std::uint64_t fields, in.array());
+  const bool carriers = fields == 11;
+  if (fields != 10 && !carriers) return in.corrupt("a desired state of 10 or 11 fields");
+  LANDER_ASSIGN(const std::uint64_t format, in.unsigned_integer());
+  if (format != (carriers ? kFormat : kWithoutCarriers)) {
+    return base::Error(base::Code::kUnsupported,
+                       "format " + std::to_string(format) + ": made by another version");
+  }
   LANDER_ASSIGN(out.revision, in.unsigned_integer());
   LANDER_ASSIGN(const std::uint8_t origin, in.enumerator(2, "an origin"));
   out.origin = static_cast<Origin>(origin);
@@ -136,6 +145,14 @@ base::Result<Desired> read_desired(base::CborReader& in) {
   }
   LANDER_ASSIGN(out.webhook, read_webhook(in));
   LANDER_ASSIGN(out.commit_interval, in.integer());
+  if (carriers) {
+    LANDER_ASSIGN(const std::uint64_t count, in.array_up_to(carrier::kMaxCarriers, "carriers"));
+    if (count == 0) return in.corrupt("a carrier");
+    for (std::uint64_t i = 0; i < count; ++i) {
+      LANDER_ASSIGN(carrier::Config config, read_carrier(in));
+      out.carriers.push_back(std::move(config));
+    }
+  }
   LANDER_TRY(in.end());
   return out;
 }
@@ -195,12 +212,15 @@ base::Status valid(const Desired& desired) {
     return invalid("commit_interval",
                    "expected 50ms to 60s, found " + base::to_text(desired.commit_interval));
   }
+  LANDER_TRY(valid(desired.carriers));
   return {};
 }
 
 base::Bytes encode(const Desired& desired) {
   base::CborWriter out;
-  out.array(10).unsigned_integer(kFormat).unsigned_integer(desired.revision);
+  const bool carriers = !desired.carriers.empty();
+  out.array(carriers ? 11 : 10).unsigned_integer(carriers ? kFormat : kWithoutCarriers);
+  out.unsigned_integer(desired.revision);
   out.unsigned_integer(static_cast<std::uint64_t>(desired.origin)).text(desired.author);
   out.integer(desired.created).array(desired.sources.size());
   for (const auto& config : desired.sources) put(out, config);
@@ -214,6 +234,10 @@ base::Bytes encode(const Desired& desired) {
     out.null();
   }
   out.integer(desired.commit_interval);
+  if (carriers) {
+    out.array(desired.carriers.size());
+    for (const auto& config : desired.carriers) put(out, config);
+  }
   return out.take();
 }
 

@@ -52,6 +52,7 @@ class Planner {
       out.push_back({ActionKind::kSetCommitInterval, ""});
     }
     if (!equal(running_.webhook, wanted_.webhook)) out.push_back({ActionKind::kSetWebhook, ""});
+    if (running_.carriers != wanted_.carriers) out.push_back({ActionKind::kSetCarriers, ""});
     for (const ActionKind kind :
          {ActionKind::kDeclare, ActionKind::kRemoveApp, ActionKind::kStopSource,
           ActionKind::kRetire, ActionKind::kStartSource, ActionKind::kInstallApp,
@@ -132,9 +133,9 @@ std::vector<Action> plan(const Desired& running, const Desired& wanted) {
 }
 
 std::string to_text(const Action& action) {
-  constexpr std::array<std::string_view, 9> kTexts = {
+  constexpr std::array<std::string_view, 10> kTexts = {
       "stop source/", "start source/", "declare datastream/", "retire datastream/", "install app/",
-      "remove app/",  "set webhook",   "set commit interval", "bind app/"};
+      "remove app/",  "set webhook",   "set commit interval", "bind app/",          "set carriers"};
   return std::string(kTexts[static_cast<std::size_t>(action.kind)]) + action.id;
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/yaml.h"
+#include "carrier/config.h"
 #include "package/package.h"
 #include "sensing/datastream.h"
 #include "source/config.h"
@@ -38,6 +39,9 @@ struct Desired {
   std::vector<AppAssignment> apps;
   std::optional<Webhook> webhook;
   base::DurationUs commit_interval = base::kSecond;
+  // How the site reaches its hub, beside HTTPS, which it always has; one of type "https" says on
+  // what terms it has that.
+  std::vector<carrier::Config> carriers;
 };
 
 inline constexpr std::size_t kMaxSources = 64;
@@ -91,7 +95,8 @@ struct Reported {
   std::string software;                // "0.1.0"
   base::TimeUs time = 0;
   std::vector<Component> components;
-  // Newest desired document made at the site, when the site is its origin: the hub adopts it.
+  // The newest desired document, when the hub may lack it: the site is its origin, or the hub was
+  // restored from an older copy. It adopts it.
   std::optional<base::Bytes> site_desired;
 };
 base::Bytes encode(const Reported& reported);
@@ -111,6 +116,7 @@ enum class ActionKind : std::uint8_t {
   kSetWebhook,
   kSetCommitInterval,
   kRebindApp,
+  kSetCarriers,
 };
 struct Action {
   ActionKind kind;

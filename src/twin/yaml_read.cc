@@ -7,6 +7,7 @@
 #include "alert/alert.h"
 #include "base/suggest.h"
 #include "sensing/unit.h"
+#include "twin/carriers.h"
 #include "twin/source_rules.h"
 #include "twin/twin.h"
 #include "twin/yaml_policy.h"
@@ -225,6 +226,7 @@ class Reader {
     read_webhook();
     out_.commit_interval = read_duration(root_.optional("commit_interval"), out_.commit_interval,
                                          kMinCommitInterval, kMaxCommitInterval);
+    if (Yaml list = root_.optional("carriers"); list.present()) out_.carriers = read_carriers(list);
     read_bindings();
     if (root_.mistakes().empty()) expect(root_, valid(out_));  // what no place was found for
     LANDER_TRY(root_.finish());

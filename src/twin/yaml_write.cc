@@ -4,6 +4,7 @@
 
 #include "alert/alert.h"
 #include "base/suggest.h"
+#include "twin/carriers.h"
 #include "twin/source_rules.h"
 #include "twin/twin.h"
 
@@ -183,6 +184,30 @@ void write(Writer& out, const sensing::Datastream& datastream) {
   out.close();
 }
 
+void write(Writer& out, const carrier::Config& config) {
+  const link::Terms& terms = config.terms;
+  out.item();
+  out.put("id", scalar(terms.id));
+  out.put("type", scalar(config.type));
+  if (terms.bytes_a_day != 0) out.put("bytes_a_day", std::to_string(terms.bytes_a_day));
+  if (terms.price != 0) out.put("price", scalar(terms.price));
+  if (terms.delay != 0) out.put("delay", base::to_text(terms.delay));
+  if (terms.copies != 1) out.put("copies", std::to_string(terms.copies));
+  if (!terms.plan.empty()) {
+    std::string windows;
+    for (const auto& window : terms.plan) {
+      windows += (windows.empty() ? "\"" : ", \"") + to_text(window) + "\"";
+    }
+    out.put("contact", "[" + windows + "]");
+  }
+  if (!config.settings.empty()) {
+    out.open("settings");
+    for (const auto& [name, value] : config.settings) out.put(scalar(name), scalar(value));
+    out.close();
+  }
+  out.close();
+}
+
 template <class All>
 void write_list(Writer& out, std::string_view key, const All& all) {
   if (all.empty()) {
@@ -233,6 +258,7 @@ std::string to_yaml(const Desired& desired) {
   } else {
     out.put("webhook", "none");
   }
+  write_list(out, "carriers", desired.carriers);
   write_list(out, "sources", desired.sources);
   write_list(out, "datastreams", desired.datastreams);
   write_bindings(out, desired.apps);

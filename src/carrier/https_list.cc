@@ -1,4 +1,4 @@
-#include "carrier/carrier.h"
+#include "carrier/https.h"
 
 namespace lander::carrier {
 namespace {

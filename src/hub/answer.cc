@@ -1,0 +1,148 @@
+// What the hub says to a site: receipts, and what waits for it.
+
+#include <algorithm>
+
+#include "hub/core.h"
+#include "hub/records.h"
+#include "os/log.h"
+
+namespace lander::hub {
+namespace {
+
+constexpr std::size_t kReplyBytes = 1 << 20;
+constexpr std::size_t kReplyItems = 500;
+constexpr std::size_t kBlobsAReply = 4;
+
+// Whatever brought the site's message brings the answer: which carrier that is, is the site's
+// choice.
+link::Standing back() {
+  link::Standing out;
+  out.terms.id = "back";
+  out.up = true;
+  out.max_message = link::kMaxBundleBytes;
+  return out;
+}
+
+}  // namespace
+
+base::Status Core::renew_epoch() {
+  LANDER_TRY(context_.state.renew_epoch(context_.random.next_u64()));
+  os::log_warn("hub", "this hub was restored from an older copy: a new epoch begins", {});
+  LANDER_ASSIGN(const auto lanes, context_.state.lanes());
+  for (auto& [name, tenant] : tenants_) {
+    for (auto& [site_name, site] : tenant.sites) {
+      site->outbox = link::Outbox(context_.state.epoch());
+      site->last_item.clear();
+    }
+  }
+  for (const auto& lane : lanes) {
+    Tenant* tenant = find_tenant(lane.site.tenant);
+    if (tenant == nullptr) continue;
+    if (const auto at = tenant->sites.find(lane.site.site); at != tenant->sites.end())
+      at->second->last_item[lane.lane] = lane.last;
+  }
+  return {};
+}
+
+base::Status Core::take_receipts(Site& site, const std::vector<link::Receipt>& receipts,
+                                 base::TimeUs sent, bool whole) {
+  const bool unknown = std::any_of(receipts.begin(), receipts.end(), [&](const auto& receipt) {
+    return receipt.epoch == context_.state.epoch() && receipt.lane != link::kLaneBulk &&
+           receipt.held.through() > site.last_item[receipt.lane];
+  });
+  // Of numbers that this database never gave.
+  if (unknown) return renew_epoch();
+  // A site that was restored forgets what it held: all that still waits goes to it again.
+  const auto moved = site.outbox.receipts(receipts, sent, whole);
+  for (const auto& [lane, through] : moved.forward) {
+    if (lane == link::kLaneAlert && site.lake_due) continue;  // the lake is told from there
+    LANDER_TRY(context_.state.forget_items(site.key, lane, through));
+  }
+  return {};
+}
+
+base::Status Core::add_items(Site& site, link::Bundle& reply) {
+  const link::Standing carrier = back();
+  const base::DurationUs monotonic = context_.clock.monotonic_us();
+  LANDER_ASSIGN(const auto chosen,
+                site.outbox.choose(carrier, {carrier}, {kReplyBytes, kReplyItems}, monotonic,
+                                   [&](std::uint8_t lane, std::uint64_t after,
+                                       std::size_t max) -> base::Result<std::vector<link::Head>> {
+                                     const auto last = site.last_item.find(lane);
+                                     if (last == site.last_item.end() || after >= last->second)
+                                       return std::vector<link::Head>();
+                                     return context_.state.heads(site.key, lane, after, max);
+                                   }));
+  for (const auto& head : chosen) {
+    LANDER_ASSIGN(auto items, context_.state.items(site.key, head.lane, head.number - 1, 1,
+                                                   link::kMaxItemBytes));
+    if (items.empty() || items.front().number != head.number) continue;
+    reply.items.push_back(std::move(items.front()));
+  }
+  site.outbox.sent(carrier, chosen, monotonic);
+  return {};
+}
+
+base::Result<base::Bytes> Core::answer(Site& site, const link::Bundle& bundle) {
+  LANDER_TRY(take_receipts(site, bundle.receipts, bundle.sent, true));
+  link::Bundle reply;
+  reply.tenant = site.key.tenant;
+  reply.site = site.key.site;
+  reply.to_site = true;
+  reply.epoch = context_.state.epoch();
+  reply.sent = now();
+  reply.heard = bundle.sent;
+  reply.desired_revision = site.desired.revision;
+  reply.receipts = site.receiver.receipts(bundle.epoch);
+  if (const auto shorts = site.shorts.find(bundle.epoch); shorts != site.shorts.end())
+    reply.noticed = shorts->second.noticed;
+  LANDER_TRY(add_items(site, reply));
+  add_blobs(site, bundle.wants, reply);
+  return link::seal(reply, keys_for(site));
+}
+
+base::Result<base::Bytes> Core::answer_to_copy(Site& site, const link::Bundle& bundle) {
+  link::Bundle reply;
+  reply.tenant = site.key.tenant;
+  reply.site = site.key.site;
+  reply.to_site = true;
+  reply.epoch = context_.state.epoch();
+  reply.sent = now();
+  reply.heard = bundle.sent;
+  reply.refused_epoch = bundle.epoch;
+  reply.desired_revision = site.desired.revision;
+  reply.receipts = site.instances.receipts(bundle);
+  return link::seal(reply, keys_for(site));
+}
+
+void Core::add_blobs(Site& site, const std::vector<link::Want>& wants, link::Bundle& reply) {
+  Tenant* tenant = find_tenant(site.key.tenant);
+  std::size_t pieces = 0;  // of all wants together: the reply must stay within one message
+  for (const auto& want : wants) {
+    if (pieces >= kBlobsAReply) return;
+    if (!tenant || !tenant->packages.contains(want.digest))
+      continue;  // another tenant's package is no package
+    if (last_blob_.digest != want.digest) {
+      auto bytes = context_.files.read(context_.folder + "/packages/" + want.digest,
+                                       package::kMaxPackageBytes);
+      if (!bytes.ok()) {
+        os::log_error("hub", "a package cannot be read",
+                      {{"digest", want.digest}, {"error", bytes.error().message()}});
+        continue;
+      }
+      last_blob_ = {want.digest, std::move(*bytes)};
+    }
+    const base::ByteView blob = last_blob_.bytes;
+    std::uint64_t offset = want.offset;
+    for (; pieces < kBlobsAReply && offset < blob.size(); ++pieces) {
+      const std::size_t size = std::min<std::size_t>(link::kBlobChunkBytes, blob.size() - offset);
+      const auto part = blob.subspan(offset, size);
+      link::BlobPiece body{want.digest, offset, blob.size(), base::Bytes(part.begin(), part.end())};
+      reply.items.push_back({link::kLaneBulk, 1 + offset / link::kBlobChunkBytes, "blob",
+                             reply.sent, link::encode_blob(body)});
+      offset += size;
+    }
+  }
+}
+
+}  // namespace lander::hub

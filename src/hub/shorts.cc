@@ -1,0 +1,267 @@
+// Short messages of sites: alerts in brief, before the whole comes by another carrier. What cannot
+// be read yet, for want of an epoch's key or of an entry of the dictionary, is parked.
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/cbor.h"
+#include "hub/core.h"
+#include "hub/records.h"
+#include "os/log.h"
+
+namespace lander::hub {
+namespace {
+
+constexpr std::size_t kMaxParkedBriefs = 1000, kMaxParkedMessages = 64;
+constexpr std::size_t kMaxNoticed = 5000;  // in brief, of which the whole did not come yet
+constexpr std::uint64_t kCountersAtOnce = 64;
+constexpr std::size_t kShortReply = 270 - link::kShortOverhead;  // what the narrowest carrier takes
+
+std::string brief_key(std::uint64_t epoch, std::uint64_t number) {
+  return std::to_string(epoch) + "/" + std::to_string(number);
+}
+
+base::Result<std::uint64_t> number_of(std::string_view text) {
+  std::uint64_t out = 0;
+  const auto end = std::from_chars(text.data(), text.data() + text.size(), out);
+  if (end.ec != std::errc() || end.ptr != text.data() + text.size())
+    return base::Error(base::Code::kCorrupt,
+                       "expected a number, found \"" + std::string(text) + "\"");
+  return out;
+}
+
+std::size_t count(const link::Ranges& ranges) {
+  std::size_t out = 0;
+  for (const auto& [first, last] : ranges.ranges()) out += last - first + 1;
+  return out;
+}
+
+}  // namespace
+
+Shorts& Core::shorts_of(Site& site, std::uint64_t epoch) {
+  if (!site.shorts.contains(epoch) && site.shorts.size() >= kMaxShorts) {
+    // Not the newest epochs that bundles came of.
+    const auto newest = site.receiver.newest_epoch();
+    const auto oldest = std::find_if(
+        site.shorts.begin(), site.shorts.end(),
+        [&](const auto& entry) { return entry.first != newest && entry.first != epoch; });
+    site.shorts.erase(oldest);
+  }
+  return site.shorts[epoch];
+}
+
+base::Status Core::load_shorts() {
+  const auto with_site = [&](std::string_view kind, auto use) {
+    return context_.state.load(kind, [&](const Record& r) -> base::Status {
+      Tenant* tenant = find_tenant(r.tenant);
+      if (tenant == nullptr || !tenant->sites.contains(r.site)) return {};
+      if (auto used = use(*tenant->sites[r.site], r); !used.ok()) {
+        os::log_error("hub", "a record is left out",
+                      {{"kind", r.kind}, {"site", r.site}, {"error", used.error().message()}});
+      }
+      return {};
+    });
+  };
+  LANDER_TRY(with_site(kDictionaryRecord, [&](Site& site, const Record& r) -> base::Status {
+    LANDER_ASSIGN(const std::uint64_t epoch, number_of(r.key));
+    LANDER_ASSIGN(shorts_of(site, epoch).dictionary, link::Dictionary::decode(r.body));
+    return {};
+  }));
+  LANDER_TRY(with_site(kCounterRecord, [&](Site& site, const Record& r) -> base::Status {
+    LANDER_ASSIGN(const std::uint64_t epoch, number_of(r.key));
+    Shorts& shorts = shorts_of(site, epoch);
+    base::CborReader in(r.body);
+    LANDER_TRY(in.array_of(2, "counters of short messages"));
+    LANDER_ASSIGN(shorts.reserved, in.unsigned_integer());
+    LANDER_ASSIGN(shorts.newest_up, in.unsigned_integer());
+    shorts.counter = shorts.reserved;
+    return {};
+  }));
+  return with_site(kBriefRecord, [&](Site& site, const Record& r) -> base::Status {
+    const auto slash = r.key.find('/');
+    LANDER_ASSIGN(const std::uint64_t epoch, number_of(std::string_view(r.key).substr(0, slash)));
+    LANDER_ASSIGN(const std::uint64_t number, number_of(std::string_view(r.key).substr(slash + 1)));
+    Shorts& shorts = shorts_of(site, epoch);
+    shorts.noticed.add(number);
+    const auto event =
+        link::decode_brief(r.body, site.key.tenant, site.key.site, shorts.dictionary);
+    if (!event.ok()) {
+      shorts.parked[number] = r.body;
+      return {};
+    }
+    apply(site, *event);
+    return {};
+  });
+}
+
+// Once for an event, however it came first.
+void Core::tell(Site& site, const alert::Event& event) {
+  const auto before = site.alerts.events(event.alert);
+  const bool known = std::any_of(before.begin(), before.end(),
+                                 [&](const alert::Event& e) { return e.id == event.id; });
+  if (!apply(site, event)) return;
+  const auto alert = site.alerts.find(event.alert);
+  if (!alert) return;
+  if (known) {
+    --site.events;  // it was counted when it came in brief
+    context_.changed(site.key.tenant, "site", site.key.site);
+  } else {
+    context_.alerted(site.key, event, *alert);
+  }
+}
+
+base::Result<base::Bytes> Core::converse_short(Site& site, base::ByteView sealed) {
+  // Bundles tell the epochs; the one that nothing was heard of yet is tried when it is.
+  if (const std::uint64_t newest = site.receiver.newest_epoch(); newest != 0) {
+    shorts_of(site, newest);
+  }
+  std::vector<link::ShortKeys> keys;
+  std::vector<std::uint64_t> newest;
+  for (auto& [epoch, shorts] : site.shorts) {
+    if (!shorts.keys) {
+      LANDER_ASSIGN(shorts.keys,
+                    link::short_keys(keys_for(site), site.key.tenant, site.key.site, epoch));
+    }
+    keys.push_back(*shorts.keys);
+    newest.push_back(shorts.newest_up);
+  }
+  const auto opened = link::open_short(keys, newest, false, sealed);
+  if (!opened.ok()) {
+    if (opened.error().code() == base::Code::kUnauthenticated) LANDER_TRY(park_short(site, sealed));
+    return opened.error();
+  }
+  LANDER_ASSIGN(const auto message, link::decode_short_message(opened->plain, opened->epoch));
+  Shorts& shorts = site.shorts[opened->epoch];
+  LANDER_TRY(take_short(site, shorts, *opened, message));
+  return answer_short(site, shorts);
+}
+
+base::Status Core::take_short(Site& site, Shorts& shorts, const link::OpenedShort& opened,
+                              const link::ShortMessage& message) {
+  Batch batch;
+  std::vector<alert::Event> events;
+  std::map<std::uint64_t, base::Bytes> parked;
+  for (const auto& [number, brief] : message.briefs) {
+    if (site.receiver.holds(opened.epoch, link::kLaneAlert, number) ||
+        shorts.noticed.contains(number))
+      continue;
+    if (count(shorts.noticed) + events.size() + parked.size() >= kMaxNoticed) {
+      return base::Error(base::Code::kExhausted, "the site told too many alerts in brief");
+    }
+    const auto event = link::decode_brief(brief, site.key.tenant, site.key.site, shorts.dictionary);
+    if (event.ok()) {
+      events.push_back(*event);
+    } else if (event.error().code() == base::Code::kNotFound &&
+               shorts.parked.size() + parked.size() < kMaxParkedBriefs) {
+      parked[number] = brief;
+    } else {
+      os::log_warn("hub", "an alert in brief is refused",
+                   {{"site", site.key.site}, {"error", event.error().message()}});
+      continue;
+    }
+    batch.records.push_back({site.key.tenant, std::string(kBriefRecord), site.key.site,
+                             brief_key(opened.epoch, number), brief});
+  }
+  if (!batch.records.empty()) LANDER_TRY(commit(batch));
+  shorts.newest_up = std::max(shorts.newest_up, opened.counter);
+  for (const auto& [number, brief] : message.briefs) shorts.noticed.add(number);
+  shorts.parked.merge(parked);
+  const auto before = presence(site);
+  site.last_contact = now();
+  for (const auto& event : events) tell(site, event);
+  if (before != presence(site)) context_.changed(site.key.tenant, "site", site.key.site);
+  return take_receipts(site, message.receipts, INT64_MIN, false);
+}
+
+base::Result<base::Bytes> Core::answer_short(Site& site, Shorts& shorts) {
+  const std::uint64_t epoch = shorts.keys->epoch;
+  if (shorts.counter == shorts.reserved) {
+    base::CborWriter counters;
+    counters.array(2).unsigned_integer(shorts.counter + kCountersAtOnce);
+    counters.unsigned_integer(shorts.newest_up);
+    Batch batch;
+    batch.records.push_back({site.key.tenant, std::string(kCounterRecord), site.key.site,
+                             std::to_string(epoch), counters.take()});
+    LANDER_TRY(commit(batch));
+    shorts.reserved = shorts.counter + kCountersAtOnce;
+  }
+  link::ShortMessage message;
+  message.noticed = shorts.noticed;
+  message.receipts = site.receiver.receipts(epoch);
+  std::erase_if(message.receipts, [&](const auto& receipt) { return receipt.epoch != epoch; });
+  message.desired_revision = site.desired.revision;
+  base::Bytes plain = link::encode(message);
+  if (plain.size() > kShortReply) {  // what tells that briefs arrived goes before all else
+    message.receipts.clear();
+    plain = link::encode(message);
+  }
+  return link::seal_short(*shorts.keys, true, ++shorts.counter, plain);
+}
+
+base::Status Core::park_short(Site& site, base::ByteView sealed) {
+  std::size_t parked = 0;
+  LANDER_TRY(context_.state.load(kShortRecord, [&](const Record& r) -> base::Status {
+    parked += r.tenant == site.key.tenant && r.site == site.key.site;
+    return {};
+  }));
+  if (parked >= kMaxParkedMessages) return {};
+  Batch batch;
+  batch.records.push_back({site.key.tenant,
+                           std::string(kShortRecord),
+                           site.key.site,
+                           crypto::sha256_hex(sealed),
+                           {sealed.begin(), sealed.end()}});
+  return commit(batch);
+}
+
+base::Status Core::unpark(Site& site, std::uint64_t epoch) {
+  const auto known = site.shorts.find(epoch);
+  if (known != site.shorts.end() && !known->second.parked.empty()) {
+    Shorts& shorts = known->second;
+    for (auto at = shorts.parked.begin(); at != shorts.parked.end();) {
+      const auto event =
+          link::decode_brief(at->second, site.key.tenant, site.key.site, shorts.dictionary);
+      const bool waits = !event.ok() && event.error().code() == base::Code::kNotFound;
+      if (event.ok()) tell(site, *event);
+      at = waits ? std::next(at) : shorts.parked.erase(at);
+    }
+  }
+  if (site.unparked_epoch == epoch) return {};
+  site.unparked_epoch = epoch;
+  std::vector<Record> messages;
+  LANDER_TRY(context_.state.load(kShortRecord, [&](const Record& r) -> base::Status {
+    if (r.tenant == site.key.tenant && r.site == site.key.site) messages.push_back(r);
+    return {};
+  }));
+  if (messages.empty()) return {};
+  Batch batch;
+  for (Record& record : messages) {
+    if (auto taken = converse_short(site, record.body); !taken.ok()) continue;
+    record.body.clear();
+    batch.records.push_back(std::move(record));
+  }
+  return batch.records.empty() ? base::Status() : commit(batch);
+}
+
+std::optional<std::string> Core::address_of(const SiteKey& key) const {
+  const auto tenant = tenants_.find(key.tenant);
+  if (tenant == tenants_.end()) return std::nullopt;
+  const auto site = tenant->second.sites.find(key.site);
+  if (site == tenant->second.sites.end()) return std::nullopt;
+  for (const auto& config : site->second->desired.carriers) {
+    const auto address = config.settings.find("address");
+    if (config.type == "short-message" && address != config.settings.end()) return address->second;
+  }
+  return std::nullopt;
+}
+
+std::optional<SiteKey> Core::site_of_address(std::string_view address) const {
+  for (const auto& [name, tenant] : tenants_) {
+    for (const auto& [site_name, site] : tenant.sites) {
+      if (address_of(site->key) == address) return site->key;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace lander::hub

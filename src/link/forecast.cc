@@ -1,0 +1,80 @@
+#include <algorithm>
+
+#include "link/outbox.h"
+
+namespace lander::link {
+namespace {
+
+constexpr base::DurationUs kStep = 10 * base::kMinute;
+constexpr base::DurationUs kHorizon = 400 * base::kDay;
+
+// A carrier on its way through the days to come.
+class Runner {
+ public:
+  Runner(const Pace& pace, base::TimeUs utc) : pace_(pace), left_(pace.carrier.left) {
+    day_ = utc / base::kDay;
+  }
+  // Bytes that it carries in the step that begins at `utc`.
+  double carries(base::TimeUs utc) {
+    const Terms& terms = pace_.carrier.terms;
+    if (utc / base::kDay != day_) {
+      day_ = utc / base::kDay;
+      left_ = terms.bytes_a_day == 0 ? UINT64_MAX : terms.bytes_a_day;
+    }
+    if (!in_contact(terms, utc)) return 0;
+    const double seconds = static_cast<double>(kStep) / base::kSecond;
+    double most = pace_.bytes_a_second * seconds;
+    // Never measured: its budget is all that is known of it.
+    if (pace_.bytes_a_second <= 0) most = left_ == UINT64_MAX ? 0 : static_cast<double>(left_);
+    most = std::min(most, static_cast<double>(left_));
+    return most;
+  }
+  void spent(double bytes) {
+    if (left_ != UINT64_MAX) left_ -= std::min(left_, static_cast<std::uint64_t>(bytes));
+  }
+  bool takes(std::uint8_t lane) const { return !pace_.carrier.brief || lane == kLaneAlert; }
+
+ private:
+  const Pace& pace_;
+  std::uint64_t left_;
+  std::int64_t day_;
+};
+
+}  // namespace
+
+std::vector<std::pair<std::uint8_t, std::optional<base::TimeUs>>> drained(
+    const std::vector<Backlog>& lanes, const std::vector<Pace>& carriers, base::TimeUs utc) {
+  std::vector<std::pair<std::uint8_t, std::optional<base::TimeUs>>> out;
+  std::vector<double> waiting;
+  for (const Backlog& lane : lanes) {
+    out.emplace_back(lane.lane, lane.bytes == 0 ? std::optional(utc) : std::nullopt);
+    waiting.push_back(static_cast<double>(lane.bytes));
+  }
+  std::vector<Runner> runners;
+  for (const Pace& pace : carriers) {
+    if (!pace.carrier.brief) runners.emplace_back(pace, utc);
+  }
+  const auto open = [&] {
+    return std::any_of(out.begin(), out.end(), [](const auto& lane) { return !lane.second; });
+  };
+  for (base::TimeUs at = utc; open() && at < utc + kHorizon; at += kStep) {
+    for (std::size_t i = 0; i < lanes.size(); ++i) {
+      waiting[i] += lanes[i].bytes_a_second_in * (static_cast<double>(kStep) / base::kSecond);
+    }
+    for (Runner& runner : runners) {
+      double carries = runner.carries(at);
+      const double before = carries;
+      for (std::size_t i = 0; i < lanes.size() && carries > 0; ++i) {
+        if (!runner.takes(lanes[i].lane)) continue;
+        const double taken = std::min(waiting[i], carries);
+        waiting[i] -= taken;
+        carries -= taken;
+        if (waiting[i] <= 0 && !out[i].second) out[i].second = at + kStep;
+      }
+      runner.spent(before - carries);
+    }
+  }
+  return out;
+}
+
+}  // namespace lander::link
