@@ -51,6 +51,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto again = carrier::encode(*part);
     LANDER_CHECK(std::equal(again.begin(), again.end(), in.begin(), in.end()));
   }
+  if (const auto part = carrier::decode_way_in(in); part.ok()) {
+    const auto again = carrier::encode(*part);
+    LANDER_CHECK(std::equal(again.begin(), again.end(), in.begin(), in.end()));
+  }
   Strange folder(text);
   carrier::Stick stick(folder);
   if (const auto listing = stick.list(); listing.ok()) {

@@ -163,6 +163,23 @@ base::Result<Part> decode_part(base::ByteView bytes) {
   return out;
 }
 
+base::Bytes encode(const WayIn& part) {
+  base::CborWriter out;
+  out.array(3).unsigned_integer(1).text(part.next).bytes(part.sealed);
+  return out.take();
+}
+
+base::Result<WayIn> decode_way_in(base::ByteView bytes) {
+  base::CborReader in(bytes);
+  LANDER_TRY(in.record(3, 1, "a part of the way in"));
+  WayIn out;
+  LANDER_ASSIGN(out.next, in.text_of(0, WayIn::kMaxNext, "where to go on"));
+  LANDER_ASSIGN(const auto sealed, in.bytes_of(0, link::kMaxBundleBytes, "a sealed bundle"));
+  out.sealed.assign(sealed.begin(), sealed.end());
+  LANDER_TRY(in.end());
+  return out;
+}
+
 base::Result<PickedUp> pick_up(Stick& stick, const Place& place,
                                const std::function<base::Result<Part>(const PartAsked&)>& ask,
                                const std::function<bool(const PickedUp&)>& told) {

@@ -115,6 +115,15 @@ base::Result<PickedUp> pick_up(Stick& stick, const Place& place,
 
 // --- In: what a stick brings
 
+// A part of what waits for a site, as a hub answers it: ask again with `next` for the rest.
+struct WayIn {
+  static constexpr std::size_t kMaxNext = 128;
+  std::string next;
+  base::Bytes sealed;  // empty: that was all
+};
+base::Bytes encode(const WayIn& part);
+base::Result<WayIn> decode_way_in(base::ByteView bytes);
+
 struct Brought {
   std::uint64_t files = 0, bytes = 0;
   std::vector<std::string> refused;  // "PATH: why"

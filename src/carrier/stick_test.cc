@@ -259,6 +259,8 @@ TEST_F(StickTest, APartReadsBackAsItWas) {
   const auto back = decode_part(encode(part)).value();
   EXPECT_EQ(encode(back), encode(part));
   EXPECT_FALSE(decode_part(base::Bytes{0x80}).ok());
+  const WayIn way_in{"next", bytes_of("sealed")};
+  EXPECT_EQ(encode(decode_way_in(encode(way_in)).value()), encode(way_in));
 }
 
 }  // namespace

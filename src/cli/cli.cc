@@ -10,7 +10,7 @@
 
 namespace lander::cli {
 
-int main(int argc, char** argv, MakeObservationFile parquet) {
+int main(int argc, char** argv, MakeObservationFile parquet, Lakes lakes) {
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   World world{
       os::system_files(),
@@ -27,6 +27,7 @@ int main(int argc, char** argv, MakeObservationFile parquet) {
       os::is_terminal(STDERR_FILENO),
       os::terminal_columns(STDOUT_FILENO, 80),
       std::move(parquet),
+      std::move(lakes),
       [&arguments] { return os::become_neighbour("lander-parquet", arguments); }};
   return run(world, arguments);
 }

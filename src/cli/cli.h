@@ -7,7 +7,7 @@
 namespace lander::cli {
 
 // Exit status: 0 done, 1 failed (stderr says what, where, what to do), 2 wrong usage.
-// `parquet`: how to write such files, where this program can.
-int main(int argc, char** argv, MakeObservationFile parquet = {});
+// `parquet`: how to write such files, where this program can; `lakes`: how to keep a lake.
+int main(int argc, char** argv, MakeObservationFile parquet = {}, Lakes lakes = {});
 
 }  // namespace lander::cli

@@ -23,7 +23,11 @@ void add_areas(Commands& commands) {
   add_models(commands);
   add_link(commands);
   add_sql(commands);
+  add_pickup(commands);
+  add_import(commands);
   add_sites(commands);
+  add_sticks(commands);
+  add_recipients(commands);
   add_store(commands);
   add_trust(commands);
   add_accounts(commands);

@@ -53,6 +53,10 @@ void add_apps(Commands& commands);
 void add_rollouts(Commands& commands);
 void add_store(Commands& commands);
 void add_trust(Commands& commands);
+void add_pickup(Commands& commands);  // pickup, wipe
+void add_import(Commands& commands);
+void add_sticks(Commands& commands);
+void add_recipients(Commands& commands);
 void add_accounts(Commands& commands);
 
 inline constexpr const char* kDaily = "Look and act";

@@ -97,6 +97,13 @@ base::Result<base::Bytes> Session::fetch(const std::string& target) {
   return std::move(response.body);
 }
 
+base::Result<base::Bytes> Session::post_for_bytes(const std::string& target, base::ByteView body,
+                                                  std::string_view content_type) {
+  LANDER_ASSIGN(http::ClientResponse response, exchange("POST", target, body, content_type));
+  if (response.status < 200 || response.status >= 300) return refusal(response);
+  return std::move(response.body);
+}
+
 base::Result<Json> Session::post(const std::string& target, const Json& body) {
   const std::string text = body.dump(-1, ' ', false, Json::error_handler_t::replace);
   return send("POST", target, base::as_bytes(text), "application/json");

@@ -129,6 +129,14 @@ base::Status remove(Session& session, const std::string& name) {
   return {};
 }
 
+// On standard output, for a file.
+base::Status card(Session& session, const std::string& name) {
+  LANDER_ASSIGN(const std::string path, session.site_path(name));
+  LANDER_ASSIGN(const Json card, session.get(path + "/card"));
+  session.say(card.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+  return {};
+}
+
 }  // namespace
 
 void add_sites(Commands& commands) {
@@ -153,6 +161,11 @@ void add_sites(Commands& commands) {
                    "lander site clone-resolved pump-7",
                    [name](Session& session) { return clone_resolved(session, *name); });
   resolving->add_option("NAME", *name)->required();
+  commands
+      .add(site, "card", "A site's public keys, for a recipient's folder",
+           "lander site card pump-7 > ~/lander-ana/sites/pump-7.card",
+           [name](Session& session) { return card(session, *name); })
+      ->add_option("NAME", *name, "Default: --site, or the site that is asked");
   auto* removing =
       commands.add(site, "remove", "Refuse a site's key from now on", "lander site remove pump-7",
                    [name](Session& session) { return remove(session, *name); });

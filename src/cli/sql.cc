@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
+#include "cli/recipient.h"
 
 namespace lander::cli {
 namespace {
@@ -20,15 +21,40 @@ void say_csv(Session& session, const Json& answer) {
   }
 }
 
-base::Status ask(Session& session, const std::string& sql, bool csv) {
+struct Asked {
+  std::string sql, lake;
+  bool csv = false;
+};
+
+// Of the lake in a recipient's folder.
+base::Result<Json> ask_own(Session& session, const Asked& asked) {
+  World& world = session.world;
+  LANDER_ASSIGN(const Recipient recipient, Recipient::open(world, asked.lake));
+  LANDER_ASSIGN(const std::string tenant, recipient.tenant());
+  if (!world.lakes.ask) {
+    if (!world.become_parquet)
+      return base::Error(base::Code::kUnsupported, "this program has no SQL of its own");
+    return world.become_parquet().context("SQL needs the program lander-parquet beside this one");
+  }
+  LANDER_ASSIGN(const std::string text,
+                world.lakes.ask(recipient.lake_folder() + "/" + tenant, asked.sql));
+  return Json::parse(text, nullptr, false);
+}
+
+base::Result<Json> ask_hub(Session& session, const std::string& sql) {
   LANDER_TRY(session.need("hub"));
-  LANDER_ASSIGN(const Json answer, session.post("/api/v1/sql", {{"sql", sql}}));
+  return session.post("/api/v1/sql", {{"sql", sql}});
+}
+
+base::Status ask(Session& session, const Asked& asked) {
+  LANDER_ASSIGN(const Json answer,
+                asked.lake.empty() ? ask_hub(session, asked.sql) : ask_own(session, asked));
   if (session.json) {
     session.raw(answer);
     return {};
   }
   const Json& rows = member(answer, "rows");
-  if (csv) {
+  if (asked.csv) {
     say_csv(session, answer);
   } else {
     std::vector<std::string> heads;
@@ -58,14 +84,14 @@ base::Status ask(Session& session, const std::string& sql, bool csv) {
 }  // namespace
 
 void add_sql(Commands& commands) {
-  auto sql = std::make_shared<std::string>();
-  auto csv = std::make_shared<bool>(false);
+  auto asked = std::make_shared<Asked>();
   auto* asking =
       commands.add("sql", "Ask the hub's lake", kDaily,
                    "lander sql \"SELECT site, datastream, count(*) FROM observation GROUP BY ALL\"",
-                   [sql, csv](Session& session) { return ask(session, *sql, *csv); });
-  asking->add_option("SQL", *sql, "DuckDB's SQL over the tenant's tables")->required();
-  asking->add_flag("--csv", *csv, "Comma-separated values");
+                   [asked](Session& session) { return ask(session, *asked); });
+  asking->add_option("SQL", asked->sql, "DuckDB's SQL over the tenant's tables")->required();
+  asking->add_option("--lake", asked->lake, "A recipient's folder; no hub is asked");
+  asking->add_flag("--csv", asked->csv, "Comma-separated values");
 }
 
 }  // namespace lander::cli

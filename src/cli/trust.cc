@@ -9,6 +9,7 @@
 #include "cli/command.h"
 #include "cli/keys.h"
 #include "cli/match.h"
+#include "cli/recipient.h"
 
 namespace lander::cli {
 namespace {
@@ -17,7 +18,7 @@ using base::Code;
 using base::Error;
 
 struct Change {
-  std::string key, vendor, signer, packages = "*", package;
+  std::string key, vendor, signer, packages = "*", package, recipient;
 };
 
 base::Result<base::Bytes> from_base64(std::string text) {
@@ -66,11 +67,18 @@ void say_trust(Session& session, const Json& answer) {
     table.add({text_of(signer, "vendor"), text_of(signer, "key_id").substr(0, 16),
                joined(packages, ", ")});
   }
+  Table recipients({"RECIPIENT", "SIGNING KEY"});
+  for (const auto& recipient : member(answer, "recipients")) {
+    const std::string id = text_of(recipient, "key_id");
+    recipients.add({text_of(recipient, "name"), id.empty() ? "the hub's own" : id.substr(0, 16)});
+  }
   for (const auto& digest : member(answer, "revoked_packages"))
     table.add({{"revoked", Paint::kRed}, short_digest(value_text(digest)), "package"});
-  if (table.empty()) return;
-  session.say("\n");
-  session.say(table);
+  for (const Table* one : {&table, &recipients}) {
+    if (one->empty()) continue;
+    session.say("\n");
+    session.say(*one);
+  }
 }
 
 base::Status finish(Session& session, const Json& answer) {
@@ -111,11 +119,26 @@ base::Status init(Session& session, const Change& wanted) {
   return finish(session, answer);
 }
 
-base::Status add(Session& session, const Change& wanted) {
-  LANDER_TRY(session.need("hub"));
-  LANDER_ASSIGN(const auto root, read_key_file(session.world, wanted.key));
+base::Status add_recipient(Session& session, const Change& wanted, trust::Document& document) {
+  trust::Recipient made{wanted.recipient, {}, {}};
+  if (wanted.recipient != link::kHub) {
+    LANDER_ASSIGN(const Card card, read_card(session.world, wanted.recipient));
+    if (card.kind != "recipient")
+      return Error(Code::kInvalid, wanted.recipient + " is the card of a " + card.kind +
+                                       ": `lander recipient new` makes that of a recipient");
+    made = {card.name, card.signing.to_der(), card.sealing.to_der()};
+  }
+  std::erase_if(document.recipients, [&](const auto& r) { return r.name == made.name; });
+  document.recipients.push_back(std::move(made));
+  if (!trust::hub_is_recipient(document))
+    session.note(
+        "The hub is not among the recipients: sites seal no raw observations of a pickup "
+        "for it. `--recipient hub` adds it.");
+  return {};
+}
+
+base::Status add_signer(Session& session, const Change& wanted, trust::Document& document) {
   LANDER_ASSIGN(const auto signer, read_public_key_file(session.world, wanted.signer));
-  LANDER_ASSIGN(auto document, current(session, root));
   const base::Bytes der = signer.to_der();
   auto at = std::find_if(document.signers.begin(), document.signers.end(), [&](const auto& s) {
     return s.vendor == wanted.vendor && s.key_der == der;
@@ -123,6 +146,18 @@ base::Status add(Session& session, const Change& wanted) {
   if (at == document.signers.end())
     at = document.signers.insert(document.signers.end(), {wanted.vendor, der, {}});
   at->packages = split(wanted.packages, ',');
+  return {};
+}
+
+base::Status add(Session& session, const Change& wanted) {
+  const bool signer = !wanted.vendor.empty() && !wanted.signer.empty();
+  if (signer == !wanted.recipient.empty())
+    return session.usage("add whom? Say --vendor V --signer FILE, or --recipient CARD");
+  LANDER_TRY(session.need("hub"));
+  LANDER_ASSIGN(const auto root, read_key_file(session.world, wanted.key));
+  LANDER_ASSIGN(auto document, current(session, root));
+  LANDER_TRY(signer ? add_signer(session, wanted, document)
+                    : add_recipient(session, wanted, document));
   ++document.version;
   document.issued = session.now();
   LANDER_ASSIGN(const Json answer, put(session, document, root));
@@ -147,8 +182,9 @@ base::Result<std::size_t> remove_signers(trust::Document& document, const Change
 
 base::Status revoke(Session& session, const Change& wanted) {
   const bool of_signer = !wanted.vendor.empty() || !wanted.signer.empty();
-  if (of_signer == !wanted.package.empty())
-    return session.usage("revoke what? Say --vendor V, --signer KEYID, or --package DIGEST");
+  if (of_signer + !wanted.package.empty() + !wanted.recipient.empty() != 1)
+    return session.usage(
+        "revoke what? Say --vendor V, --signer KEYID, --package DIGEST, or --recipient NAME");
   LANDER_TRY(session.need("hub"));
   LANDER_ASSIGN(const auto root, read_key_file(session.world, wanted.key));
   LANDER_ASSIGN(auto document, current(session, root));
@@ -156,6 +192,10 @@ base::Status revoke(Session& session, const Change& wanted) {
     LANDER_ASSIGN(const std::size_t removed, remove_signers(document, wanted));
     if (removed == 0)
       return Error(Code::kNotFound, "no such signer: `lander trust show` lists them");
+  } else if (!wanted.recipient.empty()) {
+    if (std::erase_if(document.recipients,
+                      [&](const auto& r) { return r.name == wanted.recipient; }) == 0)
+      return Error(Code::kNotFound, "no such recipient: `lander trust show` lists them");
   } else {
     LANDER_ASSIGN(const Json packages, session.get("/api/v1/packages"));
     std::vector<std::string> digests;
@@ -195,12 +235,13 @@ void add_trust(Commands& commands) {
                    [wanted](Session& session) { return init(session, *wanted); }),
       "Where the root key is written (0600)");
   auto* adding = commands.add(
-      trust, "add", "Let a vendor's key sign apps",
+      trust, "add", "Let a vendor's key sign apps, or a recipient have what couriers carry",
       "lander trust add --key root.key --vendor acme --signer acme.key.pub --packages pump-watch",
       [wanted](Session& session) { return add(session, *wanted); });
   key(adding, "The tenant's root key");
-  adding->add_option("--vendor", wanted->vendor, "As its packages name it")->required();
-  adding->add_option("--signer", wanted->signer, "The vendor's public key, a file")->required();
+  adding->add_option("--vendor", wanted->vendor, "As its packages name it");
+  adding->add_option("--signer", wanted->signer, "The vendor's public key, a file");
+  adding->add_option("--recipient", wanted->recipient, "A recipient's card, a file; or hub");
   adding->add_option("--packages", wanted->packages, "Names it may sign: a,b; *: any")
       ->capture_default_str();
   auto* revoking = commands.add(trust, "revoke", "Trust a vendor, a key or a package no more",
@@ -210,6 +251,7 @@ void add_trust(Commands& commands) {
   revoking->add_option("--vendor", wanted->vendor, "All its keys");
   revoking->add_option("--signer", wanted->signer, "The key with this id, or its beginning");
   revoking->add_option("--package", wanted->package, "A package's digest, or its beginning");
+  revoking->add_option("--recipient", wanted->recipient, "The recipient of this name");
   commands.add(trust, "show", "Root, version and signers", "lander trust show", show);
 }
 

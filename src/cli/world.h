@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "link/link.h"
 #include "os/clock.h"
 #include "os/files.h"
 #include "sensing/block.h"
@@ -24,6 +25,25 @@ class ObservationFile {
                            sensing::Block rows) = 0;
   virtual base::Status finish() = 0;
 };
+// Whom items come from, for a lake of one's own.
+struct LakeOrigin {
+  std::string tenant, site;
+  std::uint64_t epoch = 0;
+  base::TimeUs received = 0;
+};
+class OwnLake {
+ public:
+  virtual ~OwnLake() = default;
+  // Once each, durable when it returns.
+  virtual base::Status ingest(const LakeOrigin& origin, const std::vector<link::Item>& items) = 0;
+  virtual base::Result<std::uint64_t> flush() = 0;  // rows that are in the tables by it
+};
+struct Lakes {
+  std::function<base::Result<std::unique_ptr<OwnLake>>(const std::string& folder)> open;
+  // The JSON of one query over a tenant's tables.
+  std::function<base::Result<std::string>(const std::string& tenant_folder, const std::string& sql)>
+      ask;
+};
 using MakeObservationFile =
     std::function<base::Result<std::unique_ptr<ObservationFile>>(const std::string& path)>;
 
@@ -38,6 +58,7 @@ struct World {
   bool out_is_terminal = false, err_is_terminal = false;
   int columns = 80;
   MakeObservationFile parquet;  // empty: this program cannot
+  Lakes lakes;                  // as well
   // Goes on as the program that can, with the same arguments; returns when that failed.
   std::function<base::Error()> become_parquet;
 };

@@ -80,6 +80,15 @@ Json rollouts(const Tenant& tenant) {
   return list;
 }
 
+Json recipients_json(const trust::Document& document) {
+  Json out = Json::array();
+  for (const auto& recipient : document.recipients) {
+    const auto key = crypto::PublicKey::from_der(recipient.signing_der);
+    out.push_back({{"name", recipient.name}, {"key_id", key.ok() ? key->id() : ""}});
+  }
+  return out;
+}
+
 base::Result<Json> trust_json(const Tenant& tenant) {
   Json signers = Json::array();
   for (const auto& signer : tenant.trust.signers) {
@@ -90,6 +99,7 @@ base::Result<Json> trust_json(const Tenant& tenant) {
   return Json{{"root_key_id", tenant.root ? Json(tenant.root->id()) : Json(nullptr)},
               {"version", tenant.trust.version},
               {"signers", signers},
+              {"recipients", recipients_json(tenant.trust)},
               {"revoked_packages", tenant.trust.revoked_packages},
               {"document", base::to_base64(tenant.trust_document)}};
 }

@@ -12,6 +12,7 @@
 
 #include "access/access.h"
 #include "alert/alert.h"
+#include "carrier/stick.h"
 #include "crypto/crypto.h"
 #include "fleet/fleet.h"
 #include "hub/state.h"
@@ -139,6 +140,10 @@ class Core {
   // By a person who brings a stick of this tenant's.
   base::Result<base::Bytes> courier(const access::Scope& scope, const std::string& site,
                                     base::ByteView sealed);
+  // What waits for a site, in parts, for a stick that goes there: `after` as the part before said,
+  // empty for the first. Nothing is sent by it: the same goes by other carriers too.
+  base::Result<carrier::WayIn> way_in(const access::Scope& scope, const std::string& site,
+                                      const std::string& after);
   // The site whose desired state declares a short-message carrier of this address (IMEI).
   std::optional<SiteKey> site_of_address(std::string_view address) const;
   std::optional<std::string> address_of(const SiteKey& site) const;
@@ -207,6 +212,12 @@ class Core {
   base::Status add_items(Site& site, link::Bundle& reply);
   void add_blobs(Site& site, const std::vector<link::Want>& wants, link::Bundle& reply);
   link::Keys keys_for(const Site& site) const;
+
+  // way_in.cc
+  link::Bundle way_in_head(const Site& site) const;
+  base::Result<bool> add_waiting(const Site& site, std::uint8_t lane, std::uint64_t after,
+                                 link::Bundle& bundle);
+  std::vector<std::string> packages_for(const Site& site);
 
   // shorts.cc
   base::Result<base::Bytes> converse_short(Site& site, base::ByteView sealed);

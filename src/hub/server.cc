@@ -167,6 +167,7 @@ base::Status Server::open_http(const std::vector<access::Account>& accounts) {
       [this] { return metrics(); });
   serve_people(*this, *gate_);
   serve_fleet(*this, *gate_);
+  serve_couriers(*this, *gate_);
   serve_sites(*this, *sites_);
   serve_short_messages(*this, *people_);
 
@@ -279,6 +280,10 @@ void Server::on_core_then(std::shared_ptr<http::Responder> responder,
                           std::function<void(Core&)> work) {
   if (!core_worker_->post([this, work = std::move(work)] { work(*core_); }))
     responder->reply(api::busy("the hub"));
+}
+
+void Server::on_lake(http::Responder responder, std::function<http::Response()> work) {
+  on(*lake_worker_, std::move(responder), std::move(work));
 }
 
 void Server::on_reader(http::Responder responder, std::function<http::Response()> work) {

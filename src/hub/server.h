@@ -47,6 +47,8 @@ class Server {
   void on_core(http::Responder responder, std::function<http::Response(Core&)> work,
                std::size_t bytes = 0);
   void on_sql(http::Responder responder, std::function<http::Response()> work);
+  // Where the lake is flushed.
+  void on_lake(http::Responder responder, std::function<http::Response()> work);
   void on_reader(http::Responder responder, std::function<http::Response()> work);
   // As on_core, for work that hands the responder on.
   void on_core_then(std::shared_ptr<http::Responder> responder, std::function<void(Core&)> work);
@@ -100,6 +102,7 @@ base::Result<std::string> add_tenant(const std::string& data, const std::string&
 
 void serve_people(Server& server, api::Gate& gate);             // api_people.cc
 void serve_fleet(Server& server, api::Gate& gate);              // api_fleet.cc
+void serve_couriers(Server& server, api::Gate& gate);           // api_courier.cc
 void serve_sites(Server& server, http::Server& http);           // the link
 void serve_short_messages(Server& server, http::Server& http);  // of a satellite's operator
 

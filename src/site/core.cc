@@ -438,7 +438,10 @@ base::Result<carrier::Part> Core::pickup_part(const carrier::PartAsked& asked,
 base::Status Core::brought(const std::string& peer, base::ByteView sealed) {
   if (!uplink_) return not_enrolled();
   if (peer == link::kHub) return take_message(sealed, 0);
-  return courier_.take(peer, sealed, uplink_->identity());
+  LANDER_ASSIGN(const bool refused, courier_.take(peer, sealed, uplink_->identity()));
+  if (refused)
+    LANDER_TRY(uplink_->renew_epoch("a recipient says that a copy of this site goes on"));
+  return {};
 }
 
 }  // namespace lander::site

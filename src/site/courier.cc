@@ -199,8 +199,8 @@ base::Status Courier::count_left(const carrier::PartAsked& asked, carrier::Part&
   return {};
 }
 
-base::Status Courier::take(const std::string& peer, base::ByteView sealed,
-                           const Identity& identity) {
+base::Result<bool> Courier::take(const std::string& peer, base::ByteView sealed,
+                                 const Identity& identity) {
   LANDER_ASSIGN(const trust::Recipient* from, recipient(peer));
   link::Keys keys = identity.keys;
   LANDER_ASSIGN(keys.peer_signing, crypto::PublicKey::from_der(from->signing_der));
@@ -210,7 +210,7 @@ base::Status Courier::take(const std::string& peer, base::ByteView sealed,
   for (const auto& receipt : bundle.receipts) {
     if (receipt.lane == link::kLanePickup) LANDER_TRY(receipted(peer, receipt));
   }
-  return {};
+  return bundle.refused_epoch == context_.store.epoch();
 }
 
 base::Status Courier::receipted(const std::string& peer, const link::Receipt& receipt) {

@@ -33,8 +33,9 @@ class Courier {
   base::Result<carrier::Part> part(const carrier::PartAsked& asked, link::Bundle head,
                                    const Identity& identity);
 
-  // What a recipient other than the hub sends back: receipts. The hub's come by Uplink.
-  base::Status take(const std::string& peer, base::ByteView sealed, const Identity& identity);
+  // What a recipient other than the hub sends back: receipts. The hub's come by Uplink. True: it
+  // says that a copy of this site goes on under this epoch, so begin a new one.
+  base::Result<bool> take(const std::string& peer, base::ByteView sealed, const Identity& identity);
   // What a peer holds of the pickup lane. What any of them holds is given to no other, and may be
   // wiped.
   base::Status receipted(const std::string& peer, const link::Receipt& receipt);

@@ -56,6 +56,9 @@ class Uplink {
                                                   base::DurationUs round_trip,
                                                   const twin::Desired& in_force);
 
+  // What waits is numbered anew: another machine goes on under this epoch.
+  base::Status renew_epoch(const char* why);
+
   struct Sent {
     std::uint64_t raw = 0, summaries = 0;
   };
@@ -105,7 +108,6 @@ class Uplink {
                       Effects& effects) const;
   void receipts(std::vector<link::Receipt> receipts, base::TimeUs sent, bool whole);
   base::Status count_sent(std::uint8_t lane, std::uint64_t from, std::uint64_t through);
-  base::Status renew_epoch(const char* why);
   base::Status renew_keys();
 
   Context& context_;
