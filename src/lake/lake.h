@@ -29,6 +29,9 @@ struct Origin {
   base::TimeUs received = 0;  // UTC, by the hub's clock
 };
 
+inline constexpr base::DurationUs kKeepRemoved = base::kDay;
+inline constexpr std::uint64_t kMostMergedRows = 2'000'000;
+
 class Lake {
  public:
   struct Options {
@@ -56,6 +59,17 @@ class Lake {
   // most 5 flushes.
   virtual base::Result<Flushed> flush() = 0;
   virtual base::Result<std::uint64_t> waiting_rows() const = 0;
+
+  struct Compacted {
+    std::uint64_t files = 0;    // that became one
+    std::uint64_t rows = 0;     // that it holds
+    std::uint64_t deleted = 0;  // files that no reader can want any more
+  };
+  // One step, on the flushing thread after flush(): where a table has eight small files of about
+  // the same size they become one, sorted, of at most kMostMergedRows rows; nothing to do: all 0.
+  // Exactly once through crashes, as flush(). Readers of an older version keep its files for
+  // kKeepRemoved more.
+  virtual base::Result<Compacted> compact() = 0;
 
   // The series of a datastream for charts: from summaries, and from observations where they are
   // there.
