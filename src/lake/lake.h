@@ -102,7 +102,7 @@ struct SqlResult {
 // for what lies outside the folder; kTimeout; kExhausted for memory.
 base::Result<SqlResult> run_sql(const std::string& executable, const std::string& tenant_folder,
                                 std::string_view sql, const SqlLimits& limits);
-int sql_worker_main();  // the child's main(): stdin to stdout
+[[noreturn]] void sql_worker_main();  // the child's main(): stdin to stdout
 
 // As run_sql(), with a child that was started before anyone asked: DuckDB's start costs no wait.
 // Each child answers one query, then a fresh one takes its place; about 30 MB while it waits. One

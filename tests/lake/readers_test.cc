@@ -163,7 +163,7 @@ TEST_F(ReadersTest, OneFileAloneTellsSensorUnitAndCalibration) {
 }  // namespace lander::lake
 
 int main(int argc, char** argv) {
-  if (argc == 2 && std::string(argv[1]) == "sql-worker") return lander::lake::sql_worker_main();
+  if (argc == 2 && std::string(argv[1]) == "sql-worker") lander::lake::sql_worker_main();
   testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();
 }
