@@ -1,29 +1,45 @@
-// How fast bundles become Delta rows, and how fast SQL answers for a site's day, against a plain
-// DuckDB table that is given the same rows by DuckDB's own appender.
+// How fast bundles become Delta rows, how many bytes they take, and how fast SQL answers for a
+// site's day; beside it plain DuckDB, given the same bodies, in the same run.
 //
-//   bench_lake FOLDER [ROWS]     FOLDER is emptied; prints one JSON object
+//   bench_lake [FOLDER] [--rows N] [--data FOLDER] [--json]
+//
+// FOLDER (build/bench-lake) is emptied. --data: where `skab` stands (../shared/data); without it
+// the pump runs are left out.
 //
 // Method: 10 sites x 100 datastreams, one value each 10 s, in bundles of an hour of one site (100
-// blocks of 360 samples). "ingest" is decode, check and journal, durable per bundle; "flush" is
-// journal to Parquet and Delta, durable. "sql" runs the child process anew each time; "chart" is
-// Lake::series. Medians of 11.
+// chunks of 360 samples), as a site sends them. "ingest" is decode, check and journal, durable per
+// bundle; "flush" is journal to Parquet and Delta, durable, once an hour of data; "compact" is all
+// steps after that. One thread does it all; by the wall, and by the processor's time, which a busy
+// machine does not change. "sql" is as the user waits for it: the child process is there, and used
+// once; "cpu" is its child's processor time without what it spent before the question; "cold" is
+// with a child started for it. "chart" is Lake::series. Medians of 11. The pump runs are SKAB's 35
+// files of 8 sensors as one site's datastreams, through the same path; beside it DuckDB's COPY
+// (zstd, its defaults) of the same rows in the same order.
 #include "lake/lake.h"
+
+#include <duckdb.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
+#include <ctime>
 #include <filesystem>
+#include <fstream>
 #include <functional>
+#include <map>
 #include <random>
+#include <sstream>
+#include <thread>
 
 #include <nlohmann/json.hpp>
 
 #include "base/check.h"
-#include "lake/duck.h"
-#include "lake/rows.h"
 #include "os/clock.h"
 #include "os/proc.h"
 #include "os/process.h"
+#include "sensing/chunk.h"
 
 namespace {
 
@@ -34,15 +50,31 @@ constexpr int kSites = 10, kDatastreams = 100, kSamples = 360;
 constexpr base::DurationUs kStep = 10 * base::kSecond;
 constexpr base::TimeUs kStart = 1'700'006'400 * base::kSecond;  // a midnight
 
-double seconds(const std::function<void()>& work) {
-  const base::TimeUs began = os::system_clock().monotonic_us();
-  work();
-  return static_cast<double>(os::system_clock().monotonic_us() - began) / 1e6;
+// Of work by the wall, and of this process's processors.
+struct Spent {
+  double wall = 0, cpu = 0;  // seconds
+  void of(const std::function<void()>& work) {
+    const base::TimeUs began = os::system_clock().monotonic_us();
+    const std::clock_t before = std::clock();
+    work();
+    cpu += static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC;
+    wall += static_cast<double>(os::system_clock().monotonic_us() - began) / 1e6;
+  }
+};
+double rate(std::uint64_t rows, double seconds) {
+  return std::round(static_cast<double>(rows) / seconds);
 }
+double rounded(double value) { return std::round(value * 100) / 100; }
 
-double median_ms(const std::function<void()>& work) {
+// With a pause before each, in which a child gets ready.
+double median_ms(const std::function<void()>& work, int pause_ms = 0) {
   std::vector<double> all;
-  for (int i = 0; i < 11; ++i) all.push_back(1e3 * seconds(work));
+  for (int i = 0; i < 11; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(pause_ms));
+    Spent spent;
+    spent.of(work);
+    all.push_back(1e3 * spent.wall);
+  }
   std::nth_element(all.begin(), all.begin() + 5, all.end());
   return all[5];
 }
@@ -81,7 +113,8 @@ link::Item blocks_of(const Hour& hour) {
   });
   std::vector<link::SeriesBlock> series;
   for (int n = 0; n < kDatastreams; ++n)
-    series.push_back({.datastream = datastream(n), .utc_error = 1000, .block = encode(blocks[n])});
+    series.push_back(
+        {.datastream = datastream(n), .utc_error = 1000, .block = encode_chunk(blocks[n])});
   return {link::kLaneBulk, static_cast<std::uint64_t>(hour.hour + 1), "blocks", kStart,
           link::encode_blocks(series)};
 }
@@ -102,13 +135,6 @@ sensing::Datastream declared(int s, int n) {
   return out;
 }
 
-lake::Context context_of() {
-  lake::Context out;
-  for (int s = 0; s < kSites; ++s)
-    for (int n = 0; n < kDatastreams; ++n) out[{site(s), datastream(n), 1}] = declared(s, n);
-  return out;
-}
-
 void declare(lake::Lake& lake) {
   for (int s = 0; s < kSites; ++s) {
     std::vector<link::Item> items;
@@ -119,100 +145,293 @@ void declare(lake::Lake& lake) {
   }
 }
 
+// Milliseconds of processor time of a query's child.
+double child_ms(const std::string& tenant_folder, const std::string& sql) {
+  const auto spent = [] {
+    rusage usage{};
+    ::getrusage(RUSAGE_CHILDREN, &usage);
+    const auto ms = [](const timeval& time) {
+      return static_cast<double>(time.tv_sec) * 1e3 + static_cast<double>(time.tv_usec) / 1e3;
+    };
+    return ms(usage.ru_utime) + ms(usage.ru_stime);
+  };
+  std::vector<double> all;
+  for (int i = 0; i < 11; ++i) {
+    const double before = spent();
+    LANDER_CHECK(lake::run_sql(os::own_program().value(), tenant_folder, sql, {}).ok());
+    all.push_back(spent() - before);
+  }
+  std::nth_element(all.begin(), all.begin() + 5, all.end());
+  return all[5];
+}
+
+void compact(lake::Lake& lake, Spent& spent, std::uint64_t& rows, int& steps) {
+  for (;;) {
+    lake::Lake::Compacted done;
+    spent.of([&] { done = lake.compact().value(); });
+    if (done.files == 0) return;
+    rows += done.rows;
+    ++steps;
+  }
+}
+
 json bench_lake(const std::string& folder, std::int64_t hours) {
   auto lake = lake::Lake::open({.folder = folder}).value();
   declare(*lake);
-  double ingest = 0, flush = 0;
-  std::uint64_t rows = 0, wire = 0;
+  Spent ingest, flush, compaction;
+  std::uint64_t rows = 0, wire = 0, merged = 0;
+  int steps = 0;
   for (std::int64_t h = 0; h < hours; ++h) {
     for (int s = 0; s < kSites; ++s) {
       const link::Item item = blocks_of({s, h});
       wire += item.body.size();
-      ingest += seconds([&] {
-        LANDER_CHECK(lake->ingest({"acme", site(s), 1, kStart}, {item}).ok());
-      });
+      ingest.of([&] { LANDER_CHECK(lake->ingest({"acme", site(s), 1, kStart}, {item}).ok()); });
       rows += kDatastreams * kSamples;
     }
-    flush += seconds([&] { LANDER_CHECK(lake->flush().ok()); });
+    flush.of([&] { LANDER_CHECK(lake->flush().ok()); });
+    compact(*lake, compaction, merged, steps);
   }
+  const std::uint64_t peak = os::own_memory().value().rss_bytes >> 20;
   LANDER_CHECK(lake->stats().rows >= rows && lake->waiting_rows().value() == 0);
-  const auto sql = [&] {
-    LANDER_CHECK(
-        lake::run_sql(os::own_program().value(), folder + "/acme", day_sql("observation"), {})
-            .ok());
-  };
+  const std::string program = os::own_program().value(), tenant = folder + "/acme";
+  const std::string sql = day_sql("observation");
+  lake::SqlRunner runner(program, {});
+  runner.start_next();
+  const auto warm = [&] { LANDER_CHECK(runner.run(tenant, sql).ok()); };
+  const auto cold = [&] { LANDER_CHECK(lake::run_sql(program, tenant, sql, {}).ok()); };
   const auto chart = [&] {
     LANDER_CHECK(
         lake->series("acme", "site-3", datastream(7), kStart, kStart + base::kDay, 500).ok());
   };
-  const auto number = [&](double value) { return std::round(value * 10) / 10; };
   return {{"rows", rows},
-          {"ingest_rows_per_s", std::round(static_cast<double>(rows) / ingest)},
-          {"flush_rows_per_s", std::round(static_cast<double>(rows) / flush)},
-          {"bundle_to_delta_rows_per_s", std::round(static_cast<double>(rows) / (ingest + flush))},
-          {"body_bytes_per_row", number(static_cast<double>(wire) / static_cast<double>(rows))},
+          {"ingest_rows_per_s", rate(rows, ingest.wall)},
+          {"flush_rows_per_s", rate(rows, flush.wall)},
+          {"bundle_to_delta_rows_per_s", rate(rows, ingest.wall + flush.wall)},
+          {"bundle_to_delta_rows_per_cpu_s", rate(rows, ingest.cpu + flush.cpu)},
+          {"body_bytes_per_row", rounded(static_cast<double>(wire) / static_cast<double>(rows))},
           {"parquet_bytes_per_row",
-           number(static_cast<double>(lake->stats().bytes) / static_cast<double>(rows))},
-          {"files", lake->stats().files},
-          {"sql_site_day_ms", number(median_ms(sql))},
-          {"chart_site_day_ms", number(median_ms(chart))},
-          {"rss_mb", os::own_memory().value().rss_bytes >> 20}};
+           rounded(static_cast<double>(lake->stats().bytes) / static_cast<double>(rows))},
+          {"files_flushed", lake->stats().files},
+          {"compact_steps", steps},
+          {"compact_rows", merged},
+          {"compact_rows_per_s", merged ? rate(merged, compaction.wall) : 0},
+          {"sql_site_day_ms", rounded(median_ms(warm, 500))},
+          {"sql_site_day_cpu_ms", rounded(child_ms(tenant, sql) - child_ms(folder, "SELECT 1"))},
+          {"sql_site_day_cold_ms", rounded(median_ms(cold))},
+          {"chart_site_day_ms", rounded(median_ms(chart))},
+          {"rss_mb", peak}};
 }
 
-// The rival: the same bodies, decoded by the same code, one durable transaction for each hour, into
-// DuckDB's own file.
+// --- The rival: DuckDB's own file, by its appender, one durable transaction for each hour
+// ---------
+
+class Duck {
+ public:
+  explicit Duck(const std::string& path) {
+    LANDER_CHECK(duckdb_open(path.c_str(), &database_) == DuckDBSuccess);
+    LANDER_CHECK(duckdb_connect(database_, &connection_) == DuckDBSuccess);
+    run("SET threads=1");
+    run("SET TimeZone='UTC'");
+  }
+  ~Duck() {
+    duckdb_disconnect(&connection_);
+    duckdb_close(&database_);
+  }
+  void run(const std::string& sql) {
+    duckdb_result result;
+    const bool done = duckdb_query(connection_, sql.c_str(), &result) == DuckDBSuccess;
+    if (!done) std::fprintf(stderr, "%s: %s\n", sql.c_str(), duckdb_result_error(&result));
+    LANDER_CHECK(done);
+    duckdb_destroy_result(&result);
+  }
+  duckdb_connection connection() { return connection_; }
+
+ private:
+  duckdb_database database_ = nullptr;
+  duckdb_connection connection_ = nullptr;
+};
+
+void append(duckdb_appender appender, const sensing::Datastream& of, const std::string& site,
+            const link::SeriesBlock& series) {
+  const auto block = sensing::decode_block(series.block).value();
+  for (std::size_t i = 0; i < block.size(); ++i) {
+    duckdb_append_varchar(appender, site.c_str());
+    duckdb_append_varchar(appender, series.datastream.c_str());
+    duckdb_append_int64(appender, series.revision);
+    duckdb_append_varchar(appender, of.asset.c_str());
+    duckdb_append_varchar(appender, of.property.c_str());
+    duckdb_append_varchar(appender, of.unit.c_str());
+    duckdb_append_timestamp(appender, {block.times[i] + series.utc_offset});
+    duckdb_append_int64(appender, series.utc_error);
+    duckdb_append_int64(appender, 0);
+    duckdb_append_varchar(appender, "Good");
+    duckdb_append_varchar(appender, "number");
+    duckdb_append_double(appender, block.numbers[i]);
+    duckdb_append_null(appender);
+    duckdb_append_null(appender);
+    LANDER_CHECK(duckdb_appender_end_row(appender) == DuckDBSuccess);
+  }
+}
+
 json bench_duckdb(const std::string& path, std::int64_t hours) {
-  const auto duck = lake::Duck::open(512).value();
-  const auto session = lake::Session::open(*duck).value();
-  const auto run = [&](const std::string& sql) { LANDER_CHECK(session->run(sql).ok()); };
-  run("ATTACH " + lake::sql_literal(path) + " AS rival");
-  run("CREATE TABLE rival.observation AS " + lake::empty_select(lake::Table::kObservation));
-  const lake::Context context = context_of();
-  double insert = 0;
+  Duck duck(path);
+  duck.run(
+      "CREATE TABLE observation(site VARCHAR, datastream VARCHAR, revision BIGINT, asset VARCHAR, "
+      "property VARCHAR, unit VARCHAR, time TIMESTAMPTZ, time_error_us BIGINT, quality BIGINT, "
+      "quality_name VARCHAR, kind VARCHAR, value DOUBLE, value_integer BIGINT, "
+      "value_text VARCHAR)");
+  Spent insert;
   std::uint64_t rows = 0;
   for (std::int64_t h = 0; h < hours; ++h) {
     std::vector<base::Bytes> bodies;
     for (int s = 0; s < kSites; ++s) bodies.push_back(blocks_of({s, h}).body);
-    insert += seconds([&] {
-      lake::Contents contents;
-      for (int s = 0; s < kSites; ++s)
-        for (auto& block : link::decode_blocks(bodies[s]).value())
-          contents.raw.push_back({site(s), std::move(block)});
-      const auto source = lake::observation_rows(contents.raw, context);
-      LANDER_CHECK(session
-                       ->run_with("INSERT INTO rival.observation SELECT * FROM {rows}",
-                                  lake::columns_of(lake::Table::kObservation), *source)
-                       .ok());
-      rows += source->extent().rows;
+    insert.of([&] {
+      duck.run("BEGIN");
+      duckdb_appender appender = nullptr;
+      LANDER_CHECK(duckdb_appender_create(duck.connection(), nullptr, "observation", &appender) ==
+                   DuckDBSuccess);
+      for (int s = 0; s < kSites; ++s) {
+        const auto blocks = link::decode_blocks(bodies[s]).value();
+        for (int n = 0; n < kDatastreams; ++n) append(appender, declared(s, n), site(s), blocks[n]);
+      }
+      LANDER_CHECK(duckdb_appender_destroy(&appender) == DuckDBSuccess);
+      duck.run("COMMIT");
     });
+    rows += kSites * kDatastreams * kSamples;
   }
-  run("CHECKPOINT rival");
-  const auto query = [&] { LANDER_CHECK(session->query(day_sql("rival.observation")).ok()); };
-  const double day_ms = median_ms(query);
-  run("DETACH rival");
+  duck.run("CHECKPOINT");
+  const double day_ms = median_ms([&] { duck.run(day_sql("observation")); });
   const auto bytes = static_cast<double>(std::filesystem::file_size(path));
   return {{"rows", rows},
-          {"insert_rows_per_s", std::round(static_cast<double>(rows) / insert)},
-          {"file_bytes_per_row", std::round(bytes / static_cast<double>(rows) * 10) / 10},
-          {"sql_site_day_ms", std::round(day_ms * 10) / 10}};
+          {"insert_rows_per_s", rate(rows, insert.wall)},
+          {"insert_rows_per_cpu_s", rate(rows, insert.cpu)},
+          {"file_bytes_per_row", rounded(bytes / static_cast<double>(rows))},
+          {"sql_site_day_ms", rounded(day_ms)}};
+}
+
+// --- Bytes a sample of real pumps
+// -----------------------------------------------------------------
+
+base::TimeUs time_of(std::string text) {  // "2020-03-09 10:14:33"
+  text[10] = 'T';
+  return base::parse_rfc3339(text.substr(0, 19) + "Z").value();
+}
+
+// A file's columns but the last two, which are labels (one file has none).
+std::map<std::string, sensing::Block> run_of(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  std::string line, cell;
+  std::getline(file, line);
+  std::vector<std::string> names;
+  for (std::istringstream cells(line); std::getline(cells, cell, ';');) names.push_back(cell);
+  std::vector<std::pair<base::TimeUs, std::vector<std::string>>> rows;
+  while (std::getline(file, line)) {
+    std::vector<std::string> row;
+    for (std::istringstream cells(line); std::getline(cells, cell, ';');) row.push_back(cell);
+    rows.emplace_back(time_of(row[0]), row);
+  }
+  std::stable_sort(rows.begin(), rows.end(), [](auto& a, auto& b) { return a.first < b.first; });
+  std::map<std::string, sensing::Block> out;
+  for (std::size_t i = 1; i < names.size(); ++i) {
+    if (names[i].starts_with("anomaly") || names[i].starts_with("changepoint")) continue;
+    std::string id;
+    for (const char c : names[i])
+      id += std::isalnum(static_cast<unsigned char>(c)) ? static_cast<char>(std::tolower(c)) : '-';
+    sensing::Block& block = out[id];
+    for (const auto& [time, row] : rows) {
+      if (row.size() <= i || row[i].empty()) continue;
+      block.times.push_back(time);
+      block.qualities.push_back(sensing::Quality::kGood);
+      block.numbers.push_back(std::strtod(row[i].c_str(), nullptr));
+    }
+  }
+  return out;
+}
+
+json bench_pumps(const std::string& folder, const std::filesystem::path& data) {
+  std::vector<std::filesystem::path> paths;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(data))
+    if (entry.path().extension() == ".csv") paths.push_back(entry.path());
+  std::sort(paths.begin(), paths.end());
+  auto lake = lake::Lake::open({.folder = folder}).value();
+  std::uint64_t samples = 0, number = 0, wire = 0;
+  Spent spent;
+  std::map<std::string, bool> known;
+  for (const auto& path : paths) {
+    std::vector<link::Item> items;
+    std::vector<link::SeriesBlock> series;
+    for (const auto& [id, block] : run_of(path)) {
+      if (!std::exchange(known[id], true)) {
+        sensing::Datastream of = declared(0, 0);
+        of.id = of.name = id;
+        items.push_back(
+            {link::kLaneState, known.size(), "datastream", kStart, sensing::encode(of)});
+      }
+      samples += block.size();
+      series.push_back({.datastream = id, .utc_error = 1000, .block = encode_chunk(block)});
+    }
+    items.push_back({link::kLaneBulk, ++number, "blocks", kStart, link::encode_blocks(series)});
+    wire += items.back().body.size();
+    spent.of([&] { LANDER_CHECK(lake->ingest({"acme", site(0), 1, kStart}, items).ok()); });
+  }
+  spent.of([&] { LANDER_CHECK(lake->flush().ok()); });
+  const std::string table = folder + "/acme/observation", rival = folder + "/rival.parquet";
+  std::uint64_t bytes = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(table))
+    if (entry.is_regular_file()) bytes += entry.file_size();
+  Duck duck("");
+  duck.run("COPY (FROM read_parquet('" + table + "/*.parquet')) TO '" + rival +
+           "' (FORMAT parquet, COMPRESSION zstd)");
+  const auto each = [&](std::uint64_t all) {
+    return rounded(static_cast<double>(all) / static_cast<double>(samples));
+  };
+  return {{"samples", samples},
+          {"body_bytes_per_sample", each(wire)},
+          {"parquet_bytes_per_sample", each(bytes)},
+          {"duckdb_parquet_bytes_per_sample", each(std::filesystem::file_size(rival))},
+          {"bundle_to_delta_rows_per_s", rate(samples, spent.wall)},
+          {"bundle_to_delta_rows_per_cpu_s", rate(samples, spent.cpu)}};
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc == 3 && std::string(argv[1]) == "sql-worker") return lake::sql_worker_main(argv[2]);
-  if (argc < 2) {
-    std::fprintf(stderr, "usage: bench_lake FOLDER [ROWS]\n");
-    return 2;
+  if (argc == 2 && std::string(argv[1]) == "sql-worker") lake::sql_worker_main();
+  std::string folder = "build/bench-lake", data = "../shared/data";
+  std::int64_t rows = 20'160'000;
+  bool as_json = false;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (word == "--json")
+      as_json = true;
+    else if (word == "--rows" && i + 1 < argc)
+      rows = std::atoll(argv[++i]);
+    else if (word == "--data" && i + 1 < argc)
+      data = argv[++i];
+    else if (!word.starts_with("-"))
+      folder = word;
+    else
+      return std::fprintf(stderr,
+                          "usage: bench_lake [FOLDER] [--rows N] [--data FOLDER] [--json]\n"),
+             2;
   }
-  const std::string folder = argv[1];
-  const std::int64_t rows = argc > 2 ? std::atoll(argv[2]) : 8'640'000;
   const std::int64_t hours = std::max<std::int64_t>(1, rows / (kSites * kDatastreams * kSamples));
   std::filesystem::remove_all(folder);
   std::filesystem::create_directories(folder);
+  folder = std::filesystem::canonical(folder);
   json out = {{"lake", bench_lake(folder + "/lake", hours)}};
   out["duckdb"] = bench_duckdb(folder + "/rival.duckdb", hours);
-  std::printf("%s\n", out.dump(2).c_str());
+  if (std::filesystem::is_directory(data + "/skab"))
+    out["pumps"] = bench_pumps(folder + "/pumps", data + "/skab");
   std::filesystem::remove_all(folder);
+  if (as_json) {
+    std::printf("%s\n", out.dump(2).c_str());
+    return 0;
+  }
+  for (const auto& [part, figures] : out.items()) {
+    std::printf("%s\n", part.c_str());
+    for (const auto& [name, value] : figures.items())
+      std::printf("  %-34s %s\n", name.c_str(), value.dump().c_str());
+  }
   return 0;
 }

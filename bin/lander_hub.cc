@@ -45,8 +45,7 @@ int run(const lander::hub::ServerOptions& options) {
 
 int main(int argc, char** argv) {
   // Not a command for people: lake::run_sql starts it, with limits, for one query.
-  if (argc == 3 && std::string_view(argv[1]) == "sql-worker")
-    return lander::lake::sql_worker_main(argv[2]);
+  if (argc == 2 && std::string_view(argv[1]) == "sql-worker") lander::lake::sql_worker_main();
 
   CLI::App app{
       "lander-hub: the other end of every site: fleet, rollouts, alerts, and the lake of open "

@@ -47,7 +47,7 @@ OWNERS = {
     "fmt/": {"os"},
     "sqlite3": {"os", "sim"},
     "yaml-cpp/": {"base"},
-    "zstd": {"sensing", "store", "package"},
+    "zstd": {"sensing", "store", "package", "lake"},
 }
 
 # name: (pattern on code without comments and strings, what to use instead, {module: reason it may})

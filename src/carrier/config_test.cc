@@ -32,12 +32,26 @@ TEST(CarrierKinds, AreFoundByTheirTypeAndDescribeThemselves) {
 
 TEST(CarrierConfig, SaysWhichCarrierAndWhichFieldIsWrong) {
   EXPECT_TRUE(valid(config("https")).ok());
+  EXPECT_TRUE(valid(config("mqtt", {{"url", "mqtts://broker:8883"}})).ok());
+  EXPECT_TRUE(
+      valid(config("short-message",
+                   {{"device", "/dev/ttyUSB0"}, {"address", "300234010753370"}, {"baud", "9600"}}))
+          .ok());
   const struct {
     Config config;
     const char* field;
   } table[] = {
       {config("pigeon"), "type \"pigeon\": expected one of https"},
       {config("https", {{"colour", "red"}}), "no setting \"colour\""},
+      {config("mqtt"), "url is missing"},
+      {config("mqtt", {{"url", "http://h"}}), "url: expected mqtt://"},
+      {config("mqtt", {{"url", "mqtt://h"}, {"username", ""}}), "username: expected 1 to"},
+      {config("mqtt", {{"url", "mqtt://h"}, {"ca_file", "ca"}}), "ca_file: expected a path"},
+      {config("short-message", {{"address", "300234010753370"}}), "device is missing"},
+      {config("short-message", {{"device", "/dev/x"}, {"address", "3"}}), "address: expected"},
+      {config("short-message",
+              {{"device", "/dev/x"}, {"address", "300234010753370"}, {"baud", "7"}}),
+       "baud: a serial line"},
   };
   for (const auto& row : table) {
     const auto status = valid(row.config);

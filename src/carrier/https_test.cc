@@ -233,6 +233,14 @@ TEST(Pieces, AreRefusedWhenTheyDoNotFitTheirMessage) {
   Piece piece{crypto::sha256(bytes), 100, 200, bytes};
   const base::Bytes body = encode_piece(piece);
   ASSERT_TRUE(decode_piece(body).ok());
+  // As docs/formats/carrier.md has it.
+  const Piece abc{crypto::sha256(base::as_bytes("abc")), 0x01020304, 0x05060708,
+                  base::as_bytes("c")};
+  EXPECT_EQ(base::to_hex(encode_piece(abc)),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+            "04030201"
+            "08070605"
+            "63");
   EXPECT_EQ(decode_piece(body)->offset, 100u);
   EXPECT_EQ(decode_piece(body)->whole, piece.whole);
   for (std::size_t size = 0; size < 41; ++size)

@@ -32,14 +32,15 @@ base::Status valid_value(const Setting& setting, std::string_view value) {
 }
 
 base::Status valid_settings(const Kind& kind, const std::map<std::string, std::string>& settings) {
-  for (const auto& [name, value] : settings) {
+  for (const auto& given : settings) {
+    const std::string& name = given.first;
     const auto at = std::find_if(kind.settings.begin(), kind.settings.end(),
                                  [&](const Setting& setting) { return setting.name == name; });
     if (at == kind.settings.end()) {
       return Error(Code::kInvalid, "a carrier of type " + std::string(kind.type) +
                                        " has no setting \"" + name.substr(0, 64) + "\"");
     }
-    if (const auto status = valid_value(*at, value); !status.ok())
+    if (const auto status = valid_value(*at, given.second); !status.ok())
       return status.error().context(name);
   }
   for (const Setting& setting : kind.settings) {

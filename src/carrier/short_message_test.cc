@@ -3,10 +3,12 @@
 #include <sys/stat.h>
 
 #include <atomic>
+#include <fstream>
 #include <mutex>
 
 #include "carrier/carrier.h"
 #include "carrier/program_test.h"
+#include "carrier/short_gateway.h"
 #include "http/client.h"
 #include "http/server.h"
 
@@ -143,6 +145,43 @@ TEST_F(ShortMessageCarrier, StopsAtOnceWhenCancelled) {
   EXPECT_EQ(carrier->exchange(base::Bytes{1}).error().code(), base::Code::kUnavailable);
   other.join();
   EXPECT_FALSE(carrier->exchange(base::Bytes{1}).ok());
+}
+
+TEST_F(ShortMessageCarrier, ReachesAHubThatHearsAndTellsTheOperator) {
+  std::mutex mutex;
+  std::vector<ShortPost> arrived;
+  http::ServerOptions options;
+  options.plain = true;
+  auto hub = std::move(*http::Server::start(options));
+  hub->route("POST", "/short", kMaxShortPostBytes,
+             [&](http::Request request, http::Responder responder) {
+               auto post = parse_short_post(request.body, request.headers["content-type"]);
+               if (!post.ok()) return responder.reply(http::Response::problem(post.error()));
+               const std::lock_guard lock(mutex);
+               arrived.push_back(std::move(*post));
+               responder.reply(http::Response::text(200, ""));
+             });
+  start({"--hub", "http://127.0.0.1:" + std::to_string(hub->port()) + "/short", "--username",
+         "anna", "--password", "s&cret"});
+  std::ofstream(folder / "password") << "s&cret";
+  ShortGatewayOptions gateway_options;
+  gateway_options.url = operator_url;
+  gateway_options.username = "anna";
+  gateway_options.password_file = folder / "password";
+  gateway_options.imei_of = [](const Address&) { return std::string(kImei); };
+  const auto gateway = *ShortGateway::make(gateway_options);
+
+  const base::Bytes up(340, 0xee), down(270, 0x11);
+  ASSERT_TRUE(carrier->exchange(up).ok());
+  ASSERT_TRUE(eventually([&] {
+    const std::lock_guard lock(mutex);
+    return !arrived.empty();
+  }));
+  EXPECT_EQ(arrived[0].imei, kImei);
+  EXPECT_EQ(arrived[0].bytes, up);
+  ASSERT_TRUE(gateway->send({"acme", "pump-1"}, down).ok());
+  ASSERT_TRUE(eventually([&] { return news == 1; })) << gateway->failing();
+  EXPECT_EQ(carrier->exchange({})->received, std::vector<base::Bytes>{down});
 }
 
 TEST_F(ShortMessageCarrier, NeverTakesGarbageForAMessage) {

@@ -73,6 +73,16 @@ TEST(Message, AHeaderMadeOfInputCannotAddAnother) {
   EXPECT_EQ(reply_head(response, true).find("\r\nSet-Cookie"), std::string::npos);
 }
 
+TEST(Message, ABareReplySaysOnlyWhereItEnds) {
+  Response response;
+  response.bare = true;
+  response.body = {1, 2, 3};
+  response.headers = {{"X-Other", "1"}};
+  EXPECT_EQ(reply_head(response, true), "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n");
+  EXPECT_EQ(reply_head(response, false),
+            "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\n");
+}
+
 TEST(Message, AProblemQuotesWhateverBytesItIsGiven) {
   auto response = Response::problem(base::Error(base::Code::kInvalid, "got \"\xff\xfe\""));
   EXPECT_EQ(response.status, 400);

@@ -60,6 +60,25 @@ TEST(Tls, AHandshakeThatStallsIsCutOff) {
   EXPECT_EQ(server->stats().refused, 1u);
 }
 
+TEST(Tls, AClientThatComesBackIsKnownByItsSessionAndPaysLess) {
+  auto options = tls_options();
+  options.ask_client_certificate = true;
+  options.max_connections = 1;  // whoever comes next takes an idle one's place
+  auto server = start_server(options);
+  auto site = make_client(*server, true, &client_identity());
+  const auto asked = [&] {
+    const std::uint64_t before = site->bytes_sent() + site->bytes_received();
+    EXPECT_EQ(text_of(site->send("GET", "/who", {}, "")),
+              client_identity().key_id + " acme/pump-1");
+    auto other = make_client(*server, true);
+    EXPECT_EQ(text_of(other->send("GET", "/who", {}, "")), " ");
+    return site->bytes_sent() + site->bytes_received() - before;
+  };
+  const std::uint64_t first = asked();
+  EXPECT_LT(asked(), first * 2 / 3);
+  EXPECT_LT(asked(), first * 2 / 3);
+}
+
 TEST(Client, KeepsOneConnectionForManyRequestsOfEverySize) {
   auto server = start_server(tls_options());
   server->route("POST", "/big", 8 << 20, [](Request request, Responder responder) {

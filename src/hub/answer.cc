@@ -12,6 +12,7 @@ namespace {
 constexpr std::size_t kReplyBytes = 1 << 20;
 constexpr std::size_t kReplyItems = 500;
 constexpr std::size_t kBlobsAReply = 4;
+constexpr std::uint64_t kCountersLost = 32'768;  // of short messages, since a copy was made
 
 // Whatever brought the site's message brings the answer: which carrier that is, is the site's
 // choice.
@@ -33,6 +34,10 @@ base::Status Core::renew_epoch() {
     for (auto& [site_name, site] : tenant.sites) {
       site->outbox = link::Outbox(context_.state.epoch());
       site->last_item.clear();
+      // Those that were given out since the copy was made are not known: well beyond them.
+      for (auto& [epoch, shorts] : site->shorts) {
+        shorts.counter = shorts.reserved = shorts.reserved + kCountersLost;
+      }
     }
   }
   for (const auto& lane : lanes) {

@@ -200,8 +200,6 @@ Response exchange_all(Core& core, const std::string& key_id, const Bundles& bund
 }
 
 Response take_piece(Core& core, carrier::Uploads& uploads, const Request& request) {
-  if (!core.knows(request.client_key_id))
-    return problem(base::Error(base::Code::kDenied, "this key is not one of an enrolled site"));
   const auto piece = carrier::decode_piece(request.body);
   if (!piece.ok()) return problem(piece.error());
   auto answer = uploads.step(request.client_key_id, *piece, os::system_clock().monotonic_us());
@@ -213,20 +211,25 @@ Response take_piece(Core& core, carrier::Uploads& uploads, const Request& reques
 void serve_bundles(Server& server, http::Server& http) {
   const auto on_core = [&server, &http](const char* path, std::size_t max_body,
                                         std::function<Response(Core&, const Request&)> work) {
-    http.route(
-        "POST", path, max_body,
-        [&server, work = std::move(work)](Request request, http::Responder responder) {
-          if (request.client_key_id.empty()) {
-            return responder.reply(
-                problem(base::Error(base::Code::kUnauthenticated,
-                                    "a site shows its certificate here: enrol it first")));
-          }
-          const std::size_t bytes = request.body.size();
-          server.on_core(
-              std::move(responder),
-              [work, request = std::move(request)](Core& core) { return work(core, request); },
-              bytes);
-        });
+    http.route("POST", path, max_body,
+               [&server, work = std::move(work)](Request request, http::Responder responder) {
+                 if (request.client_key_id.empty()) {
+                   return responder.reply(
+                       problem(base::Error(base::Code::kUnauthenticated,
+                                           "a site shows its certificate here: enrol it first")));
+                 }
+                 const std::size_t bytes = request.body.size();
+                 server.on_core(
+                     std::move(responder),
+                     [work, request = std::move(request)](Core& core) {
+                       if (core.knows(request.client_key_id)) return work(core, request);
+                       return problem(base::Error(
+                           base::Code::kDenied,
+                           "this key is not one of an enrolled site: enrol with a token "
+                           "(`lander site add`)"));
+                     },
+                     bytes);
+               });
   };
   on_core(carrier::kBundlesPath, carrier::kMaxListBytes, [](Core& core, const Request& request) {
     return exchange_all(core, request.client_key_id, carrier::decode_list(request.body));

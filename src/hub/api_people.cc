@@ -6,7 +6,6 @@
 
 #include "api/shapes.h"
 #include "hub/server.h"
-#include "os/process.h"
 
 namespace lander::hub {
 namespace {
@@ -162,8 +161,7 @@ Response sql(Server& server, const Scope& scope, const Request& request) {
   auto run = [&]() -> base::Result<lake::SqlResult> {
     LANDER_ASSIGN(const Json body, api::parse_object(request.body));
     LANDER_ASSIGN(const std::string query, api::text(body, "sql"));
-    LANDER_ASSIGN(const std::string program, os::own_program());
-    return lake::run_sql(program, server.tenant_folder(scope.tenant), query, {});
+    return server.sql().run(server.tenant_folder(scope.tenant), query);
   };
   auto result = run();
   return result.ok() ? Response::json(200, std::move(result->json)) : problem(result.error());

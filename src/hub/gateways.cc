@@ -1,5 +1,7 @@
 // The hub's ends of carriers whose messages come by themselves: a broker, a satellite's operator.
 
+#include <nlohmann/json.hpp>
+
 #include "api/shapes.h"
 #include "carrier/mqtt_gateway.h"
 #include "carrier/short_gateway.h"
@@ -69,7 +71,7 @@ void serve_short_messages(Server& server, http::Server& http) {
                                                    "no site has a modem of IMEI " + post.imei));
                  }
                  server.arrived(Server::Gateway::kShort, {site->tenant, site->site}, post.bytes);
-                 return api::reply(200, {{"taken", true}});
+                 return api::reply(200, api::Json{{"taken", true}});
                });
              });
 }

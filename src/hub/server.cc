@@ -130,9 +130,12 @@ base::Status Server::open() {
   // Before the core's thread runs: from then on the state is its own.
   LANDER_ASSIGN(const auto accounts, stored_accounts());
   reader_ = std::make_unique<os::Worker>("reader", 256);
+  LANDER_ASSIGN(const std::string program, os::own_program());
+  sql_ = std::make_unique<lake::SqlRunner>(program, lake::SqlLimits());
   sql_worker_ = std::make_unique<os::Worker>("sql", 16);
+  sql_worker_->post([this] { sql_->start_next(); });
   lake_worker_ = std::make_unique<os::Worker>(
-      "lake", 16, [this] { flush(); }, options_.flush_every);
+      "lake", 16, [this] { flush(), compact(); }, options_.flush_every);
   last_tick_ = os::system_clock().monotonic_us();
   core_worker_ = std::make_unique<os::Worker>(
       "core", 16384,
@@ -259,6 +262,15 @@ void Server::flush() {
   if (flushed->rows > 0) {
     os::log_info("lake", "flushed",
                  {{"rows", flushed->rows}, {"files", flushed->files}, {"bytes", flushed->bytes}});
+  }
+}
+
+void Server::compact() {
+  const auto done = lake_->compact();
+  if (!done.ok()) {
+    os::log_error("lake", "compaction failed, will try again", {{"error", done.error().message()}});
+  } else if (done->files > 0) {
+    os::log_info("lake", "compacted", {{"files", done->files}, {"rows", done->rows}});
   }
 }
 

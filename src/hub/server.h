@@ -1,8 +1,8 @@
 // lander-hub: the threads and sockets around the core.
 //
 // Threads: HTTP I/O for people and for sites (one each); core (all state); reader (charts, password
-// checks); sql (waits for the child of one query); lake (flush). Two ports: people's browsers are
-// never asked for a certificate, sites always are.
+// checks); sql (waits for the child of one query); lake (flush, compact). Two ports: people's
+// browsers are never asked for a certificate, sites always are.
 #pragma once
 
 #include <atomic>
@@ -53,6 +53,7 @@ class Server {
   // As on_core, for work that hands the responder on.
   void on_core_then(std::shared_ptr<http::Responder> responder, std::function<void(Core&)> work);
   lake::Lake& lake() { return *lake_; }
+  lake::SqlRunner& sql() { return *sql_; }  // in on_sql()'s work only
   api::Live& live() { return live_; }
   std::string enrol_url() const {
     return "https://" + options_.public_name + ":" + std::to_string(sites_port());
@@ -76,6 +77,7 @@ class Server {
   base::Status open_gateways();
   base::Status serve_accounts(const std::vector<access::Account>& accounts);
   void flush();
+  void compact();
   void on(os::Worker& worker, http::Responder responder, std::function<http::Response()> work);
 
   const ServerOptions options_;
@@ -83,6 +85,7 @@ class Server {
   api::Live live_;
   std::unique_ptr<State> state_;
   std::unique_ptr<lake::Lake> lake_;
+  std::unique_ptr<lake::SqlRunner> sql_;  // the sql thread's
   std::unique_ptr<Core> core_;
   std::unique_ptr<os::Worker> core_worker_;
   std::unique_ptr<os::Worker> reader_, sql_worker_, lake_worker_;

@@ -65,7 +65,12 @@ base::Status apply_add(const json& add, Snapshot& snapshot) {
   file.bytes = static_cast<std::uint64_t>(integer_at(add, "size", 0));
   file.modified_ms = integer_at(add, "modificationTime", 0);
   file.stats = text_at(add, "stats");
+  const json stats = json::parse(file.stats, nullptr, false);
+  if (stats.is_object())
+    file.rows =
+        static_cast<std::uint64_t>(std::max<std::int64_t>(0, integer_at(stats, "numRecords", 0)));
   file.path = path;
+  snapshot.removed.erase(path);
   snapshot.files[std::move(path)] = std::move(file);
   return {};
 }
@@ -86,11 +91,12 @@ base::Status apply_action(const json& action, Snapshot& snapshot) {
     snapshot.metadata = body.dump();
   } else if (kind == "txn") {
     snapshot.txns[text_at(body, "appId")] = integer_at(body, "version", -1);
-  } else if (kind == "add" && snapshot.files_kept) {
+  } else if (kind == "add") {
     return apply_add(body, snapshot);
-  } else if (kind == "remove" && snapshot.files_kept) {
+  } else if (kind == "remove") {
     LANDER_ASSIGN(const std::string path, decode_path(text_at(body, "path")));
     snapshot.files.erase(path);
+    snapshot.removed[path] = integer_at(body, "deletionTimestamp", INT64_MAX);
   }
   return {};
 }
@@ -117,7 +123,7 @@ base::Status read_checkpoint(Session& session, const std::string& path, std::int
                              Snapshot& snapshot) {
   auto rows = session.query(
       "SELECT to_json(add)::VARCHAR, txn.appId, txn.version::BIGINT, to_json(protocol)::VARCHAR, "
-      "to_json(metaData)::VARCHAR FROM read_parquet(" +
+      "to_json(metaData)::VARCHAR, to_json(remove)::VARCHAR FROM read_parquet(" +
       sql_literal(path) + ")");
   if (!rows.ok()) return rows.error().context("reading checkpoint " + path);
   const auto apply = [&](const char* kind, const Value& body) -> base::Status {
@@ -132,6 +138,7 @@ base::Status read_checkpoint(Session& session, const std::string& path, std::int
     LANDER_TRY(apply("add", row[0]));
     LANDER_TRY(apply("protocol", row[3]));
     LANDER_TRY(apply("metaData", row[4]));
+    LANDER_TRY(apply("remove", row[5]));
     if (const auto* txn = std::get_if<std::int64_t>(&row[2])) snapshot.txns[text_of(row[1])] = *txn;
   }
   snapshot.version = version;
@@ -149,49 +156,68 @@ base::Status start(os::Files& files, Session& session, const std::string& table_
   const json parsed = json::parse(base::as_text(*pointer), nullptr, false);
   const std::int64_t version = parsed.is_object() ? integer_at(parsed, "version", -1) : -1;
   if (version < 0 || version > until || parsed.contains("parts")) return {};
-  const bool files_kept = snapshot.files_kept;
   const std::string path = checkpoint_path(table_folder, version);
   base::Status read = read_checkpoint(session, path, version, snapshot);
   if (read.ok()) return {};
   if (!files.exists(log_path(table_folder, 0))) return read;
   os::log_warn("lake", "checkpoint is not readable, replaying the log",
                {{"path", path}, {"error", read.error().message()}});
-  snapshot = Snapshot{.files_kept = files_kept};
+  snapshot = Snapshot();
   return {};
 }
 
-json action_of(const DataFile& file) {
+json action_of(const DataFile& file, bool data_change) {
   json add = {{"path", file.path},
               {"partitionValues", json::object()},
               {"size", file.bytes},
               {"modificationTime", file.modified_ms},
-              {"dataChange", true}};
+              {"dataChange", data_change}};
   if (!file.stats.empty()) add["stats"] = file.stats;
   return {{"add", std::move(add)}};
 }
 
+json removal_of(const std::string& path, std::int64_t time_ms) {
+  return {{"remove", {{"path", path}, {"deletionTimestamp", time_ms}, {"dataChange", false}}}};
+}
+
 std::string commit_text(const Commit& commit) {
-  std::string out = json{{"commitInfo",
-                          {{"timestamp", commit.now_ms},
-                           {"operation", "WRITE"},
-                           {"operationParameters", {{"mode", "Append"}}},
-                           {"isBlindAppend", true},
-                           {"engineInfo", "lander/" LANDER_VERSION}}}}
-                        .dump() +
-                    '\n';
-  out += json{{"txn",
-               {{"appId", commit.application},
-                {"version", commit.txn},
-                {"lastUpdated", commit.now_ms}}}}
-             .dump() +
-         '\n';
-  if (commit.add) out += action_of(*commit.add).dump() + '\n';
+  const bool appends = !commit.application.empty();
+  json info = {{"timestamp", commit.now_ms},
+               {"operation", appends ? "WRITE" : "OPTIMIZE"},
+               {"operationParameters", json::object()},
+               {"isBlindAppend", appends},
+               {"engineInfo", "lander/" LANDER_VERSION}};
+  if (appends) info["operationParameters"]["mode"] = "Append";
+  std::string out = json{{"commitInfo", std::move(info)}}.dump() + '\n';
+  if (appends) {
+    out += json{{"txn",
+                 {{"appId", commit.application},
+                  {"version", commit.txn},
+                  {"lastUpdated", commit.now_ms}}}}
+               .dump() +
+           '\n';
+  }
+  for (const std::string& path : commit.remove)
+    out += removal_of(path, commit.now_ms).dump() + '\n';
+  if (commit.add) out += action_of(*commit.add, appends).dump() + '\n';
   return out;
 }
 
-bool has_txn(const Snapshot& state, const Commit& commit) {
-  const auto at = state.txns.find(commit.application);
-  return at != state.txns.end() && at->second >= commit.txn;
+bool still_fits(const Snapshot& state, const Commit& commit) {
+  const auto txn = state.txns.find(commit.application);
+  if (txn != state.txns.end() && txn->second >= commit.txn) return false;
+  return std::all_of(commit.remove.begin(), commit.remove.end(),
+                     [&](const std::string& path) { return state.files.contains(path); });
+}
+
+void apply(const Commit& commit, Snapshot& state) {
+  ++state.version;
+  if (!commit.application.empty()) state.txns[commit.application] = commit.txn;
+  for (const std::string& path : commit.remove) {
+    state.files.erase(path);
+    state.removed[path] = commit.now_ms;
+  }
+  if (commit.add) state.files[commit.add->path] = *commit.add;
 }
 
 std::string checkpoint_lines(const Snapshot& snapshot) {
@@ -200,10 +226,10 @@ std::string checkpoint_lines(const Snapshot& snapshot) {
   for (const auto& [application, version] : snapshot.txns)
     out += json{{"txn", {{"appId", application}, {"version", version}}}}.dump() + '\n';
   for (const auto& [path, file] : snapshot.files) {
-    json action = action_of(file);
-    action["add"]["dataChange"] = false;  // the protocol's rule for checkpoints
-    out += action.dump() + '\n';
+    out += action_of(file, false).dump() + '\n';  // the protocol's rule for checkpoints
   }
+  for (const auto& [path, time_ms] : snapshot.removed)
+    out += removal_of(path, time_ms).dump() + '\n';
   return out;
 }
 
@@ -221,20 +247,6 @@ constexpr char kCheckpointColumns[] =
 
 std::string log_path(const std::string& table_folder, std::int64_t version) {
   return log_folder(table_folder) + '/' + digits(version) + ".json";
-}
-
-void Extent::widen(std::string_view column, std::string_view value) {
-  const auto [at, fresh] = texts.try_emplace(std::string(column), value, value);
-  if (fresh) return;
-  if (value < at->second.first) at->second.first = value;
-  if (value > at->second.second) at->second.second = value;
-}
-
-void Extent::widen(std::string_view column, base::TimeUs value) {
-  const auto [at, fresh] = times.try_emplace(std::string(column), value, value);
-  if (fresh) return;
-  at->second.first = std::min(at->second.first, value);
-  at->second.second = std::max(at->second.second, value);
 }
 
 std::string encode_stats(const Extent& extent) {
@@ -294,12 +306,11 @@ base::Result<bool> commit(os::Files& files, Session& session, const std::string&
   const std::string text = commit_text(commit);
   constexpr int kMostRivals = 1000;  // commits of others between two of our attempts
   for (int attempt = 0; attempt < kMostRivals; ++attempt) {
-    if (has_txn(state, commit)) return false;
+    if (!still_fits(state, commit)) return false;
     base::Status created =
         files.create_durably(log_path(table_folder, state.version + 1), base::as_bytes(text));
     if (created.ok()) {
-      ++state.version;
-      state.txns[commit.application] = commit.txn;
+      apply(commit, state);
       return true;
     }
     if (created.error().code() != Code::kExists) return created.error();
@@ -315,6 +326,7 @@ base::Status create_table(os::Files& files, const std::string& table_folder, Tab
   const json metadata = {{"metaData",
                           {{"id", uuid},
                            {"name", name_of(table)},
+                           {"description", meaning_of(table)},
                            {"format", {{"provider", "parquet"}, {"options", json::object()}}},
                            {"schemaString", delta_schema(table)},
                            {"partitionColumns", json::array()},
@@ -325,9 +337,7 @@ base::Status create_table(os::Files& files, const std::string& table_folder, Tab
 }
 
 base::Status write_checkpoint(os::Files& files, Session& session, const std::string& table_folder,
-                              const std::string& scratch) {
-  Snapshot snapshot;
-  LANDER_TRY(advance(files, session, table_folder, kNewest, snapshot));
+                              const std::string& scratch, const Snapshot& snapshot) {
   const std::string lines = checkpoint_lines(snapshot);
   const std::string from = scratch + ".json", to = scratch + ".parquet";
   LANDER_TRY(files.write_durably(from, base::as_bytes(lines)));
@@ -338,8 +348,9 @@ base::Status write_checkpoint(os::Files& files, Session& session, const std::str
   base::Status created =
       files.create_durably(checkpoint_path(table_folder, snapshot.version), bytes);
   if (!created.ok() && created.error().code() != Code::kExists) return created;
-  const json pointer = {{"version", snapshot.version},
-                        {"size", snapshot.files.size() + snapshot.txns.size() + 2}};
+  const json pointer = {
+      {"version", snapshot.version},
+      {"size", snapshot.files.size() + snapshot.removed.size() + snapshot.txns.size() + 2}};
   LANDER_TRY(files.write_durably(log_folder(table_folder) + "/_last_checkpoint",
                                  base::as_bytes(pointer.dump())));
   LANDER_TRY(files.remove(from));

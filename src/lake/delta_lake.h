@@ -1,4 +1,5 @@
-// The Lake on disk: journal + Delta tables. Parts: lake.cc (opening, ingest), flush.cc, series.cc.
+// The Lake on disk: journal + Delta tables. Parts: lake.cc (opening, ingest), flush.cc, compact.cc,
+// series.cc.
 #pragma once
 
 #include <map>
@@ -24,6 +25,7 @@ class DeltaLake final : public Lake {
   base::Status ingest(const Origin& origin, const std::vector<link::Item>& items) override;
   base::Result<Flushed> flush() override;
   base::Result<std::uint64_t> waiting_rows() const override;
+  base::Result<Compacted> compact() override;
   base::Result<std::vector<std::pair<base::TimeUs, sensing::Summary>>> series(
       std::string_view tenant, std::string_view site, std::string_view datastream,
       base::TimeUs from, base::TimeUs to, std::size_t buckets) override;
@@ -47,9 +49,20 @@ class DeltaLake final : public Lake {
   base::Status load_table(const std::string& tenant, Table table, Snapshot& state);
   base::Status write_batch(const Journal::Batch& batch, Ready& ready, Flushed& flushed);
   base::Result<Journal::Written> write_table(const Journal::Batch& batch, Table table,
-                                             TableRows* rows);
-  base::Result<DataFile> write_file(const Journal::Batch& batch, Table table, TableRows& rows);
+                                             Ready& ready);
+  // Durable when it returns; of no rows no file.
+  base::Result<DataFile> write_file(const std::string& tenant, Table table, const std::string& name,
+                                    const Context& context,
+                                    const std::function<base::Status(ParquetWriter&)>& put);
   void checkpoint(const std::string& tenant, Table table, std::int64_t before, std::int64_t now);
+
+  // compact.cc; on the flushing thread
+  base::Status finish_old_outputs();
+  base::Status merge(const TableName& name, const std::vector<DataFile>& inputs, Compacted& out);
+  base::Status put_merged(const TableName& name, const std::string& source, std::uint64_t rows,
+                          ParquetWriter& out);
+  base::Result<Context> context_of(const TableName& name, const std::string& source);
+  base::Status delete_expired(const TableName& name, Snapshot& state, Compacted& out);
 
   // series.cc; under reader_mutex_
   base::Result<std::vector<std::string>> files_of(std::string_view tenant, Table table,
@@ -69,7 +82,7 @@ class DeltaLake final : public Lake {
   std::unique_ptr<Duck> duck_;
 
   std::unique_ptr<Session> writer_;        // the flushing thread's
-  std::map<TableName, Snapshot> written_;  // the flushing thread's, without files
+  std::map<TableName, Snapshot> written_;  // the flushing thread's
 
   std::mutex reader_mutex_;  // of the two below; one chart at a time
   std::unique_ptr<Session> reader_;

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "lake/delta_lake.h"
+#include "lake/file_metadata.h"
 #include "os/log.h"
 
 namespace lander::lake {
@@ -171,12 +172,6 @@ base::Status DeltaLake::load_tables(const std::string& tenant) {
 
 base::Status DeltaLake::load_table(const std::string& tenant, Table table, Snapshot& state) {
   const std::string folder = folder_of(tenant, table);
-  state.files_kept = false;
-  {
-    const std::lock_guard lock(mutex_);
-    LANDER_ASSIGN(state.version, journal_->version(tenant, table));
-  }
-  if (state.version >= 0 && !files_.exists(log_path(folder, state.version))) state.version = -1;
   LANDER_TRY(advance(files_, *writer_, folder, kNewest, state));
   if (state.version >= 0) return {};
   const std::string id = random_.uuid7(clock_.wall_us());
@@ -190,8 +185,7 @@ base::Status DeltaLake::write_batch(const Journal::Batch& batch, Ready& ready, F
   std::vector<std::int64_t> before;
   for (const Table table : kAllTables) {
     before.push_back(written_.at(TableName(batch.tenant, table)).version);
-    const auto rows = rows_of(table, ready.contents, ready.context);
-    LANDER_ASSIGN(const Journal::Written one, write_table(batch, table, rows.get()));
+    LANDER_ASSIGN(const Journal::Written one, write_table(batch, table, ready));
     written.push_back(one);
     flushed.rows += one.rows;
     flushed.files += one.files;
@@ -207,48 +201,56 @@ base::Status DeltaLake::write_batch(const Journal::Batch& batch, Ready& ready, F
 }
 
 base::Result<Journal::Written> DeltaLake::write_table(const Journal::Batch& batch, Table table,
-                                                      TableRows* rows) {
+                                                      Ready& ready) {
   Snapshot& state = written_.at(TableName(batch.tenant, table));
   Journal::Written out{.table = table, .version = state.version};
-  if (rows == nullptr) return out;
+  if (!has_rows(table, ready.contents)) return out;
   const std::string application = [&] {
     const std::lock_guard lock(mutex_);
     return journal_->application();
   }();
   const auto txn = state.txns.find(application);
   if (txn != state.txns.end() && txn->second >= batch.number) return out;
-  LANDER_ASSIGN(const DataFile file, write_file(batch, table, *rows));
+  std::string name = std::to_string(batch.number);
+  name = "part-" + std::string(name.size() < 12 ? 12 - name.size() : 0, '0') + name + '-' +
+         application + ".parquet";
+  LANDER_ASSIGN(const DataFile file,
+                write_file(batch.tenant, table, name, ready.context, [&](ParquetWriter& writer) {
+                  return put_rows(table, ready.contents, ready.context, writer);
+                }));
   Commit entry{.application = application, .txn = batch.number, .now_ms = now_ms()};
-  if (rows->extent().rows > 0) entry.add = file;
+  if (file.rows > 0) entry.add = file;
   LANDER_ASSIGN(const bool fresh,
                 commit(files_, *writer_, folder_of(batch.tenant, table), entry, state));
   out.version = state.version;
   if (!fresh || !entry.add) return out;
-  out.rows = rows->extent().rows;
+  out.rows = file.rows;
   out.files = 1;
   out.bytes = file.bytes;
   return out;
 }
 
-base::Result<DataFile> DeltaLake::write_file(const Journal::Batch& batch, Table table,
-                                             TableRows& rows) {
-  std::string name = std::to_string(batch.number);
-  name = "part-" + std::string(name.size() < 12 ? 12 - name.size() : 0, '0') + name;
-  const std::string scratch =
-      scratch_folder() + '/' + name + '-' + std::string(name_of(table)) + ".parquet";
-  LANDER_TRY(writer_->write_parquet(scratch, columns_of(table), rows));
-  // DuckDB does not sync: the file becomes durable, and the table's, by way of os::Files.
-  LANDER_ASSIGN(const base::Bytes bytes, files_.read(scratch, kMaxParquetBytes));
-  {
-    const std::lock_guard lock(mutex_);
-    name += '-' + journal_->application() + ".parquet";
-  }
-  LANDER_TRY(files_.write_durably(folder_of(batch.tenant, table) + '/' + name, bytes));
-  LANDER_TRY(files_.remove(scratch));
+base::Result<DataFile> DeltaLake::write_file(
+    const std::string& tenant, Table table, const std::string& name, const Context& context,
+    const std::function<base::Status(ParquetWriter&)>& put) {
+  base::Bytes bytes;
+  ParquetWriter writer(columns_of(table), [&](base::ByteView more) -> base::Status {
+    if (bytes.size() + more.size() > kMaxParquetBytes)
+      return base::Error(base::Code::kExhausted, name + " would become too large");
+    bytes.insert(bytes.end(), more.begin(), more.end());
+    return {};
+  });
+  LANDER_TRY(put(writer));
+  LANDER_TRY(writer.end_rows());
+  const Extent& extent = writer.extent();
+  if (extent.rows == 0) return DataFile();
+  LANDER_TRY(writer.finish(metadata_of(tenant, table, extent, context)));
+  LANDER_TRY(files_.write_durably(folder_of(tenant, table) + '/' + name, bytes));
   return DataFile{.path = name,
                   .bytes = bytes.size(),
+                  .rows = extent.rows,
                   .modified_ms = now_ms(),
-                  .stats = encode_stats(rows.extent())};
+                  .stats = encode_stats(extent)};
 }
 
 // A failure costs readers time, not data: the commits stand.
@@ -256,7 +258,8 @@ void DeltaLake::checkpoint(const std::string& tenant, Table table, std::int64_t 
                            std::int64_t now) {
   if (now / kCheckpointEvery == before / kCheckpointEvery || now < kCheckpointEvery) return;
   const std::string folder = folder_of(tenant, table);
-  const auto status = write_checkpoint(files_, *writer_, folder, scratch_folder() + "/checkpoint");
+  const auto status = write_checkpoint(files_, *writer_, folder, scratch_folder() + "/checkpoint",
+                                       written_.at(TableName(tenant, table)));
   if (!status.ok())
     os::log_warn("lake", "checkpoint failed",
                  {{"table", folder}, {"error", status.error().message()}});

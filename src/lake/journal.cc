@@ -32,6 +32,8 @@ CREATE TABLE IF NOT EXISTS parked(
 CREATE INDEX IF NOT EXISTS parked_site ON parked(tenant, site);
 CREATE TABLE IF NOT EXISTS delta(
   tenant TEXT, name TEXT, version INTEGER NOT NULL, PRIMARY KEY(tenant, name)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS output(
+  tenant TEXT, name TEXT, path TEXT, PRIMARY KEY(tenant, name, path)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS datastream(
   tenant TEXT, site TEXT, id TEXT, revision INTEGER, body BLOB NOT NULL,
   PRIMARY KEY(tenant, site, id, revision)) WITHOUT ROWID;
@@ -332,13 +334,11 @@ base::Status Journal::finish(const Batch& batch, const std::vector<Written>& wri
   LANDER_TRY(drop.bind(1, std::string_view(batch.tenant)).bind(2, batch.number).run());
   LANDER_ASSIGN(auto done, database_.prepare("DELETE FROM batch WHERE number = ?1"));
   LANDER_TRY(done.bind(1, batch.number).run());
-  LANDER_ASSIGN(auto put, database_.prepare("INSERT OR REPLACE INTO delta VALUES(?1, ?2, ?3)"));
   for (const Written& table : written) {
     stats.rows += table.rows;
     stats.files += table.files;
     stats.bytes += table.bytes;
-    put.bind(1, std::string_view(batch.tenant)).bind(2, name_of(table.table));
-    LANDER_TRY(put.bind(3, table.version).run());
+    LANDER_TRY(put_version(batch.tenant, table.table, table.version));
   }
   LANDER_TRY(save(stats));
   LANDER_TRY(transaction.commit());

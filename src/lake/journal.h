@@ -76,7 +76,17 @@ class Journal {
   };
   base::Status finish(const Batch& batch, const std::vector<Written>& written);
 
-  // The newest version of a table as of the last finish(); -1: none known.
+  // A file that compaction is about to write: until finish_output() nobody but the table's log
+  // tells whether it became the table's.
+  struct Output {
+    std::string tenant, path;  // the path within the table's folder
+    Table table = Table::kObservation;
+  };
+  base::Status begin_output(const Output& output);
+  base::Result<std::vector<Output>> outputs();
+  base::Status finish_output(const Output& output, std::int64_t version);
+
+  // The newest version of a table as of the last finish() or finish_output(); -1: none known.
   base::Result<std::int64_t> version(std::string_view tenant, Table table);
   base::Result<std::int64_t> last_batch();
   // The name under which batches stand in the tables' txn actions.
@@ -104,6 +114,7 @@ class Journal {
   base::Status put_parked(const Origin& origin, const Judged& judged);
   base::Status trim_parked(std::string_view tenant, std::string_view site);
   base::Status save(const Lake::Stats& stats);
+  base::Status put_version(std::string_view tenant, Table table, std::int64_t version);
 
   os::Database database_;
   std::string application_;

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@
 #include "link/link.h"
 #include "os/clock.h"
 #include "os/files.h"
+#include "os/process.h"
 #include "os/random.h"
 
 namespace lander::lake {
@@ -28,6 +30,9 @@ struct Origin {
   std::uint64_t epoch = 0;
   base::TimeUs received = 0;  // UTC, by the hub's clock
 };
+
+inline constexpr base::DurationUs kKeepRemoved = base::kDay;
+inline constexpr std::uint64_t kMostMergedRows = 2'000'000;
 
 class Lake {
  public:
@@ -57,6 +62,17 @@ class Lake {
   virtual base::Result<Flushed> flush() = 0;
   virtual base::Result<std::uint64_t> waiting_rows() const = 0;
 
+  struct Compacted {
+    std::uint64_t files = 0;    // that became one
+    std::uint64_t rows = 0;     // that it holds
+    std::uint64_t deleted = 0;  // files that no reader can want any more
+  };
+  // One step, on the flushing thread after flush(): where a table has eight small files of about
+  // the same size they become one, sorted, of at most kMostMergedRows rows; nothing to do: all 0.
+  // Exactly once through crashes, as flush(). Readers of an older version keep its files for
+  // kKeepRemoved more.
+  virtual base::Result<Compacted> compact() = 0;
+
   // The series of a datastream for charts: from summaries, and from observations where they are
   // there.
   virtual base::Result<std::vector<std::pair<base::TimeUs, sensing::Summary>>> series(
@@ -70,9 +86,8 @@ class Lake {
 };
 
 // SQL in a capped child process (memory, time, read-only, no network, only this tenant's folder):
-// runs `executable sql-worker FOLDER`. Each table is a view of its newest Delta version; a table
-// that has no rows yet is an empty view. One SELECT (or VALUES, FROM, WITH, DESCRIBE, SUMMARIZE) a
-// call.
+// runs `executable sql-worker`. Each table is a view of its newest Delta version; a table that has
+// no rows yet is an empty view. One SELECT (or VALUES, FROM, WITH, DESCRIBE, SUMMARIZE) a call.
 struct SqlLimits {
   std::uint64_t memory_mb = 512, rows = 100'000, bytes = 64 << 20;  // bytes of JSON
   base::DurationUs time = 30 * base::kSecond;
@@ -87,6 +102,21 @@ struct SqlResult {
 // for what lies outside the folder; kTimeout; kExhausted for memory.
 base::Result<SqlResult> run_sql(const std::string& executable, const std::string& tenant_folder,
                                 std::string_view sql, const SqlLimits& limits);
-int sql_worker_main(const std::string& tenant_folder);  // the child's main(): stdin to stdout
+[[noreturn]] void sql_worker_main();  // the child's main(): stdin to stdout
+
+// As run_sql(), with a child that was started before anyone asked: DuckDB's start costs no wait.
+// Each child answers one query, then a fresh one takes its place; about 30 MB while it waits. One
+// thread, which must outlive this.
+class SqlRunner {
+ public:
+  SqlRunner(std::string executable, const SqlLimits& limits);
+  base::Result<SqlResult> run(const std::string& tenant_folder, std::string_view sql);
+  void start_next();  // run() does it at its end; the first one is the owner's
+
+ private:
+  const std::string executable_;
+  const SqlLimits limits_;
+  std::optional<os::Process> next_;
+};
 
 }  // namespace lander::lake

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -79,6 +80,14 @@ inline link::Item raised(std::uint64_t number, const std::string& id) {
   return item(link::kLaneAlert, number, "alert-event", alert::encode(event));
 }
 
+class HandClock : public os::Clock {
+ public:
+  base::TimeUs now = 1'700'100'000 * base::kSecond;
+  base::TimeUs wall_us() const override { return now; }
+  base::DurationUs monotonic_us() const override { return now; }
+  std::string boot_id() const override { return "boot"; }
+};
+
 class LakeTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -97,6 +106,7 @@ class LakeTest : public testing::Test {
     Lake::Options options;
     options.folder = folder_;
     options.files = files;
+    options.clock = &clock_;
     auto opened = Lake::open(options);
     ASSERT_TRUE(opened.ok()) << opened.error().message();
     lake_ = std::move(opened).value();
@@ -123,6 +133,22 @@ class LakeTest : public testing::Test {
     return rows.empty() ? nlohmann::json() : rows[0][0];
   }
 
+  std::uint64_t compact() {  // until nothing is to do; the files that became fewer
+    for (std::uint64_t files = 0;;) {
+      const auto done = lake_->compact();
+      EXPECT_TRUE(done.ok()) << done.error().message();
+      if (!done.ok() || done->files == 0) return files;
+      files += done->files;
+    }
+  }
+  std::set<std::string> parquet_files(const std::string& table) {  // in the folder
+    std::set<std::string> out;
+    for (const auto& entry : std::filesystem::directory_iterator(folder_ + "/acme/" + table))
+      if (entry.is_regular_file()) out.insert(entry.path().filename());
+    return out;
+  }
+
+  HandClock clock_;
   std::string folder_;
   std::unique_ptr<Lake> lake_;
 };

@@ -57,32 +57,29 @@ struct Ref {
   std::uint32_t piece, index;
 };
 
-class ObservationRows : public TableRows {
- public:
-  ObservationRows(const std::vector<Contents::Raw>& raw, const Context& context)
-      : raw_(raw), context_(context) {}
+constexpr std::size_t kStride = 4096;  // rows between two chances to end a row group
 
-  base::Result<std::size_t> next(Chunk& chunk) override {
-    while (at_ == refs_.size()) {
-      if (group_ == raw_.size()) return std::size_t{0};
+class Observations {
+ public:
+  Observations(const std::vector<Contents::Raw>& raw, const Context& context, ParquetWriter& out)
+      : raw_(raw), context_(context), out_(out) {}
+
+  base::Status put_all() {
+    while (group_ < raw_.size()) {
       LANDER_TRY(load_group());
+      for (std::size_t at = 0; at < refs_.size();) {
+        const Piece& first = pieces_[refs_[at].piece];
+        std::size_t end = at + 1;
+        while (end < std::min(at + kStride, refs_.size()) &&
+               (refs_[end].piece == refs_[end - 1].piece ||
+                first.same_columns(pieces_[refs_[end].piece])))
+          ++end;
+        put_run(first, {refs_.data() + at, end - at});
+        at = end;
+        LANDER_TRY(out_.settle(at == refs_.size()));
+      }
     }
-    const Piece& first = pieces_[refs_[at_].piece];
-    std::size_t count = 1;
-    while (count < kChunkRows && at_ + count < refs_.size() &&
-           first.same_columns(pieces_[refs_[at_ + count].piece]))
-      ++count;
-    const std::span<const Ref> run(refs_.data() + at_, count);
-    column_ = 0;
-    put_names(chunk, first);
-    put_times(chunk, first, run);
-    put_qualities(chunk, run);
-    chunk.same(column_++, sensing::to_string(first.block.kind));
-    put_values(chunk, first.block.kind, run);
-    LANDER_CHECK(column_ == columns_of(Table::kObservation).size());
-    at_ += count;
-    extent_.rows += count;
-    return count;
+    return {};
   }
 
  private:
@@ -90,7 +87,6 @@ class ObservationRows : public TableRows {
   base::Status load_group() {
     pieces_.clear();
     refs_.clear();
-    at_ = 0;
     const Contents::Raw& head = raw_[group_];
     site_ = head.site;
     datastream_ = head.block.datastream;
@@ -118,50 +114,45 @@ class ObservationRows : public TableRows {
     return {};
   }
 
-  void put_names(Chunk& chunk, const Piece& piece) {
-    chunk.same(column_++, std::string_view(site_));
-    chunk.same(column_++, std::string_view(datastream_));
-    chunk.same(column_++, std::int64_t{piece.of->revision});
+  void put_run(const Piece& piece, std::span<const Ref> run) {
+    column_ = 0;
+    rows_ = run.size();
     const sensing::Datastream* known = piece.context;
-    chunk.same(column_++, known ? Cell(std::string_view(known->asset)) : Cell());
-    chunk.same(column_++, known ? Cell(std::string_view(known->property)) : Cell());
-    chunk.same(column_++, known ? Cell(std::string_view(known->unit)) : Cell());
-    extent_.widen("site", site_);
-    extent_.widen("datastream", datastream_);
-  }
-
-  void put_times(Chunk& chunk, const Piece& piece, std::span<const Ref> run) {
+    same(std::string_view(site_));
+    same(std::string_view(datastream_));
+    same(std::int64_t{piece.of->revision});
+    same(known ? Cell(std::string_view(known->asset)) : Cell());
+    same(known ? Cell(std::string_view(known->property)) : Cell());
+    same(known ? Cell(std::string_view(known->unit)) : Cell());
     longs_.clear();
     for (const Ref& ref : run) longs_.push_back(ref.time);
-    chunk.longs(column_++, longs_);
+    out_.longs(column_++, longs_);
     const base::DurationUs error = piece.of->utc_error;
-    chunk.same(column_++, error == INT64_MAX ? Cell() : Cell(error));
-    extent_.widen("time", run.front().time);
-    extent_.widen("time", run.back().time);
+    same(error == INT64_MAX ? Cell() : Cell(error));
+    put_qualities(run);
+    same(sensing::to_string(piece.block.kind));
+    put_values(piece.block.kind, run);
+    LANDER_CHECK(column_ == columns_of(Table::kObservation).size());
   }
 
-  void put_qualities(Chunk& chunk, std::span<const Ref> run) {
+  void same(const Cell& cell) { out_.same(column_++, cell, rows_); }
+
+  // quality, quality_name
+  void put_qualities(std::span<const Ref> run) {
     const auto quality = [&](const Ref& ref) {
       return pieces_[ref.piece].block.qualities[ref.index];
     };
-    const sensing::Quality first = quality(run.front());
-    const bool all_same =
-        std::all_of(run.begin(), run.end(), [&](const Ref& ref) { return quality(ref) == first; });
-    if (all_same) {
-      chunk.same(column_++, std::int64_t{static_cast<std::uint32_t>(first)});
-      chunk.same(column_++, sensing::to_string(first));
-      return;
-    }
-    for (std::size_t row = 0; row < run.size(); ++row) {
+    for (std::size_t row = 0, end = 0; row < run.size(); row = end) {
       const sensing::Quality one = quality(run[row]);
-      chunk.cell(column_, row, std::int64_t{static_cast<std::uint32_t>(one)});
-      chunk.cell(column_ + 1, row, sensing::to_string(one));
+      while (end < run.size() && quality(run[end]) == one) ++end;
+      out_.same(column_, std::int64_t{static_cast<std::uint32_t>(one)}, end - row);
+      out_.same(column_ + 1, sensing::to_string(one), end - row);
     }
     column_ += 2;
   }
 
   // value, value_integer, value_text
-  void put_values(Chunk& chunk, sensing::Kind kind, std::span<const Ref> run) {
+  void put_values(sensing::Kind kind, std::span<const Ref> run) {
     const auto block = [&](const Ref& ref) -> const sensing::Block& {
       return pieces_[ref.piece].block;
     };
@@ -173,42 +164,45 @@ class ObservationRows : public TableRows {
       if (kind == sensing::Kind::kBoolean) doubles_.push_back(block(ref).booleans[ref.index]);
     }
     for (const std::int64_t value : longs_) doubles_.push_back(static_cast<double>(value));
-    if (kind == sensing::Kind::kText) {
-      chunk.same(column_, Cell());
-      chunk.same(column_ + 1, Cell());
-      for (std::size_t row = 0; row < run.size(); ++row)
-        chunk.cell(column_ + 2, row, utf8_of(block(run[row]).strings[run[row].index]));
+    const bool text = kind == sensing::Kind::kText, integer = kind == sensing::Kind::kInteger;
+    if (text) {
+      same({});
     } else {
-      chunk.doubles(column_, doubles_);
-      if (kind == sensing::Kind::kInteger)
-        chunk.longs(column_ + 1, longs_);
-      else
-        chunk.same(column_ + 1, Cell());
-      chunk.same(column_ + 2, Cell());
+      out_.doubles(column_++, doubles_);
     }
-    column_ += 3;
+    if (integer) {
+      out_.longs(column_++, longs_);
+    } else {
+      same({});
+    }
+    if (text) {
+      for (const Ref& ref : run) out_.same(column_, utf8_of(block(ref).strings[ref.index]));
+      ++column_;
+    } else {
+      same({});
+    }
   }
 
   const std::vector<Contents::Raw>& raw_;
   const Context& context_;
+  ParquetWriter& out_;
   std::size_t group_ = 0;  // the first block of the next datastream
   std::string site_, datastream_;
   std::vector<Piece> pieces_;
   std::vector<Ref> refs_;
-  std::size_t at_ = 0, column_ = 0;
+  std::size_t column_ = 0, rows_ = 0;
   std::vector<std::int64_t> longs_;
   std::vector<double> doubles_;
 };
 
 }  // namespace
 
-std::unique_ptr<TableRows> observation_rows(std::vector<Contents::Raw>& raw,
-                                            const Context& context) {
-  if (raw.empty()) return nullptr;
+base::Status put_observations(std::vector<Contents::Raw>& raw, const Context& context,
+                              ParquetWriter& out) {
   std::stable_sort(raw.begin(), raw.end(), [](const Contents::Raw& a, const Contents::Raw& b) {
     return std::tie(a.site, a.block.datastream) < std::tie(b.site, b.block.datastream);
   });
-  return std::make_unique<ObservationRows>(raw, context);
+  return Observations(raw, context, out).put_all();
 }
 
 }  // namespace lander::lake

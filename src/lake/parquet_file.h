@@ -10,11 +10,10 @@
 
 namespace lander::lake {
 
-// One thread calls; DuckDB writes on another, a few blocks behind, so that memory stays bounded
-// whatever comes. Errors of writing are told by the next call; kIo: the disk may be full.
+// One thread. Holds one row group in memory. kExhausted: the disk is full.
 class ParquetFile {
  public:
-  // Replaces `path`; not synced, and not a Parquet file before finish() returned ok.
+  // Replaces `path` when finish() returns ok, durably.
   static base::Result<std::unique_ptr<ParquetFile>> create(const std::string& path);
   virtual ~ParquetFile() = default;
   // Numbers, integers, booleans or texts (of other kinds as text), times in UTC, all of `error`

@@ -67,32 +67,23 @@ base::Status judge_body(Judged& judged) {
 }
 
 // Rows that are made one by one: everything but observations.
-template <class T>
-class ListedRows : public TableRows {
+class Lister {
  public:
-  ListedRows(Table table, const std::vector<T>& list, const Context& context)
-      : columns_(columns_of(table)), list_(list), context_(context) {}
+  Lister(const Context& context, ParquetWriter& out) : context_(context), out_(out) {}
 
-  base::Result<std::size_t> next(Chunk& chunk) override {
-    std::size_t row = 0;
-    for (; row < kChunkRows && at_ < list_.size(); ++row, ++at_) {
-      column_ = 0;
-      emit(list_[at_], [&](const Cell& cell) { put(chunk, row, cell); });
-      LANDER_CHECK(column_ == columns_.size());
+  template <class T, class Key>
+  base::Status put_all(std::vector<T>& list, Key key) {
+    std::stable_sort(list.begin(), list.end(),
+                     [&](const T& a, const T& b) { return key(a) < key(b); });
+    for (const T& row : list) {
+      std::size_t column = 0;
+      emit(row, [&](const Cell& cell) { out_.same(column++, cell); });
+      LANDER_TRY(out_.settle(false));
     }
-    extent_.rows += row;
-    return row;
+    return {};
   }
 
  private:
-  void put(Chunk& chunk, std::size_t row, const Cell& cell) {
-    const Column& column = columns_[column_];
-    chunk.cell(column_++, row, cell);
-    if (!column.in_stats) return;
-    if (const auto* text = std::get_if<std::string_view>(&cell)) extent_.widen(column.name, *text);
-    if (const auto* time = std::get_if<std::int64_t>(&cell)) extent_.widen(column.name, *time);
-  }
-
   template <class Put>
   void emit(const Contents::Summed& row, Put put) const {
     const auto& [datastream, revision, from, span, summary] = row.summary;
@@ -175,20 +166,9 @@ class ListedRows : public TableRows {
     return out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   }
 
-  std::span<const Column> columns_;
-  const std::vector<T>& list_;
   const Context& context_;
-  std::size_t at_ = 0, column_ = 0;
+  ParquetWriter& out_;
 };
-
-template <class T, class Key>
-std::unique_ptr<TableRows> listed(Table table, std::vector<T>& list, const Context& context,
-                                  Key key) {
-  if (list.empty()) return nullptr;
-  std::stable_sort(list.begin(), list.end(),
-                   [&](const T& a, const T& b) { return key(a) < key(b); });
-  return std::make_unique<ListedRows<T>>(table, list, context);
-}
 
 }  // namespace
 
@@ -228,24 +208,43 @@ base::Status decode(const Waiting& waiting, Contents& contents) {
   return {};
 }
 
-std::unique_ptr<TableRows> rows_of(Table table, Contents& contents, const Context& context) {
+bool has_rows(Table table, const Contents& contents) {
   switch (table) {
     case Table::kObservation:
-      return observation_rows(contents.raw, context);
+      return !contents.raw.empty();
     case Table::kSummary:
-      return listed(table, contents.summed, context, [](const Contents::Summed& row) {
+      return !contents.summed.empty();
+    case Table::kAlertEvent:
+      return !contents.told.empty();
+    case Table::kDatastream:
+      return !contents.declared.empty();
+    case Table::kSite:
+      return !contents.seen.empty();
+  }
+  LANDER_CHECK(false);
+}
+
+base::Status put_rows(Table table, Contents& contents, const Context& context, ParquetWriter& out) {
+  Lister lister(context, out);
+  switch (table) {
+    case Table::kObservation:
+      return put_observations(contents.raw, context, out);
+    case Table::kSummary:
+      return lister.put_all(contents.summed, [](const Contents::Summed& row) {
         return std::tie(row.site, row.summary.datastream, row.summary.from);
       });
     case Table::kAlertEvent:
-      return listed(table, contents.told, context,
-                    [](const Contents::Told& row) { return std::tie(row.site, row.event.time); });
+      return lister.put_all(contents.told, [](const Contents::Told& row) {
+        return std::tie(row.site, row.event.time);
+      });
     case Table::kDatastream:
-      return listed(table, contents.declared, context, [](const Contents::Declared& row) {
+      return lister.put_all(contents.declared, [](const Contents::Declared& row) {
         return std::tie(row.site, row.datastream.id, row.datastream.revision);
       });
     case Table::kSite:
-      return listed(table, contents.seen, context,
-                    [](const Contents::Seen& row) { return std::tie(row.site, row.received); });
+      return lister.put_all(contents.seen, [](const Contents::Seen& row) {
+        return std::tie(row.site, row.received);
+      });
   }
   LANDER_CHECK(false);
 }

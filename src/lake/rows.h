@@ -2,15 +2,13 @@
 #pragma once
 
 #include <map>
-#include <memory>
 #include <string>
 #include <tuple>
 #include <utility>
 #include <vector>
 
-#include "lake/delta.h"
-#include "lake/duck.h"
 #include "lake/journal.h"
+#include "lake/parquet.h"
 #include "lake/tables.h"
 
 namespace lander::lake {
@@ -56,18 +54,12 @@ using SeriesName =
     std::tuple<std::string, std::string, std::uint32_t>;  // site, datastream, revision
 using Context = std::map<SeriesName, sensing::Datastream>;
 
-// The rows of one table, sorted by site, datastream and time (alerts: site, time).
-class TableRows : public RowSource {
- public:
-  const Extent& extent() const { return extent_; }  // of the rows that next() has given
-
- protected:
-  Extent extent_;
-};
-// Null when the table gets no rows. Borrows both, and sorts `contents`.
-std::unique_ptr<TableRows> rows_of(Table table, Contents& contents, const Context& context);
-std::unique_ptr<TableRows> observation_rows(std::vector<Contents::Raw>& raw,
-                                            const Context& context);
+// The rows of one table, sorted by site, datastream and time (alerts: site, time). Sorts
+// `contents`.
+base::Status put_rows(Table table, Contents& contents, const Context& context, ParquetWriter& out);
+base::Status put_observations(std::vector<Contents::Raw>& raw, const Context& context,
+                              ParquetWriter& out);
+bool has_rows(Table table, const Contents& contents);
 
 // What is not well-formed becomes U+FFFD.
 std::string utf8_of(std::string_view text);

@@ -135,8 +135,7 @@ TEST_F(SqlTest, AProgramThatIsNotThereIsToldAsSuch) {
 }  // namespace lander::lake
 
 int main(int argc, char** argv) {
-  if (argc == 3 && std::string(argv[1]) == "sql-worker")
-    return lander::lake::sql_worker_main(argv[2]);
+  if (argc == 2 && std::string(argv[1]) == "sql-worker") lander::lake::sql_worker_main();
   testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();
 }

@@ -7,65 +7,107 @@ namespace {
 
 using enum ColumnType;
 
+// What several tables have.
+constexpr Column kSite = {"site", kText, "the site that observed, by its id within the tenant",
+                          true};
+constexpr Column kSeries = {"datastream", kText, "id of the datastream within the site, for life",
+                            true};
+constexpr Column kRevision = {
+    "revision", kLong,
+    "of the datastream; a new sensor, unit, calibration or place makes a new one"};
+constexpr Column kAsset = {"asset", kText, "ISA-95 path: enterprise/site/area/line/asset"};
+constexpr Column kProperty = {"property", kText, "the observed property"};
+constexpr Column kUnit = {"unit", kText, "UCUM unit of the values"};
+
 constexpr Column kObservationColumns[] = {
-    {"site", kText, true},    {"datastream", kText, true},
-    {"revision", kLong},      {"asset", kText},
-    {"property", kText},      {"unit", kText},
-    {"time", kTime, true},    {"time_error_us", kLong},
-    {"quality", kLong},       {"quality_name", kText},
-    {"kind", kText},          {"value", kDouble},
-    {"value_integer", kLong}, {"value_text", kText},
+    kSite,
+    kSeries,
+    kRevision,
+    kAsset,
+    kProperty,
+    kUnit,
+    {"time", kTime,
+     "phenomenon time in UTC: what the source claimed, corrected by the site's clock", true},
+    {"time_error_us", kLong, "UTC is within so many microseconds of time; null: unknown"},
+    {"quality", kLong, "OPC UA status code (Part 4, 7.39); good below 1073741824"},
+    {"quality_name", kText, "the status code's name"},
+    {"kind", kText, "number, integer, boolean or text"},
+    {"value", kDouble, "number; integer, rounded to a double; boolean as 0 or 1; text: null"},
+    {"value_integer", kLong, "integer, exact"},
+    {"value_text", kText, "text"},
 };
 
 constexpr Column kSummaryColumns[] = {
-    {"site", kText, true},  {"datastream", kText, true}, {"revision", kLong},
-    {"asset", kText},       {"property", kText},         {"unit", kText},
-    {"time", kTime, true},  {"span_us", kLong},          {"good_count", kLong},
-    {"other_count", kLong}, {"min_value", kDouble},      {"max_value", kDouble},
-    {"sum_value", kDouble},
+    kSite,
+    kSeries,
+    kRevision,
+    kAsset,
+    kProperty,
+    kUnit,
+    {"time", kTime, "start of the span, UTC", true},
+    {"span_us", kLong, "length of the span in microseconds"},
+    {"good_count", kLong, "observations of good quality"},
+    {"other_count", kLong, "uncertain and bad ones"},
+    {"min_value", kDouble, "least good value; null: none"},
+    {"max_value", kDouble, "greatest good value; null: none"},
+    {"sum_value", kDouble, "sum of the good values; null: none"},
 };
 
 constexpr Column kAlertEventColumns[] = {
-    {"site", kText, true}, {"alert", kText},    {"event", kText},   {"kind", kText},
-    {"time", kTime, true}, {"actor", kText},    {"comment", kText}, {"until", kTime},
-    {"asset", kText},      {"title", kText},    {"detail", kText},  {"severity", kText},
-    {"rule", kText},       {"model", kText},    {"score", kDouble}, {"causes", kText},
-    {"evidence", kText},   {"received", kTime},
+    kSite,
+    {"alert", kText, "id of the alert that the event is of"},
+    {"event", kText, "id of the event"},
+    {"kind", kText, "raise, clear, acknowledge, shelve, ... (ISA-18.2)"},
+    {"time", kTime, "when it happened, UTC", true},
+    {"actor", kText, "who did it"},
+    {"comment", kText, "what the actor said"},
+    {"until", kTime, "end of a shelve, UTC"},
+    {"asset", kText, "of a raise: ISA-95 path: enterprise/site/area/line/asset"},
+    {"title", kText, "of a raise"},
+    {"detail", kText, "of a raise"},
+    {"severity", kText, "of a raise"},
+    {"rule", kText, "of a raise: what raised it"},
+    {"model", kText, "of a raise: the model that scored"},
+    {"score", kDouble, "of a raise: the model's"},
+    {"causes", kText, "of a raise: JSON, [{datastream, share, value, expected, unit}]"},
+    {"evidence", kText, "of a raise: JSON, {from, to, series: {datastream: [[time_us, value]]}}"},
+    {"received", kTime, "when the hub had it, UTC"},
 };
 
 constexpr Column kDatastreamColumns[] = {
-    {"site", kText, true},
-    {"datastream", kText, true},
-    {"revision", kLong},
-    {"recorded", kTime, true},
-    {"name", kText},
-    {"asset", kText},
-    {"property", kText},
-    {"unit", kText},
-    {"kind", kText},
-    {"sensor_name", kText},
-    {"sensor_model", kText},
-    {"sensor_serial", kText},
-    {"calibration_scale", kDouble},
-    {"calibration_offset", kDouble},
-    {"calibration_date", kText},
-    {"calibration_certificate", kText},
-    {"latitude", kDouble},
-    {"longitude", kDouble},
-    {"altitude_m", kDouble},
-    {"least", kDouble},
-    {"most", kDouble},
-    {"uplink", kText},
-    {"pickup", kBoolean},
-    {"max_lateness_us", kLong},
-    {"source", kText},
-    {"address", kText},
+    kSite,
+    kSeries,
+    kRevision,
+    {"recorded", kTime, "when the site declared it, UTC; the newest one of a revision counts",
+     true},
+    {"name", kText, "for people"},
+    kAsset,
+    kProperty,
+    kUnit,
+    {"kind", kText, "number, integer, boolean or text"},
+    {"sensor_name", kText, "the instrument's tag"},
+    {"sensor_model", kText, "the instrument's model"},
+    {"sensor_serial", kText, "the instrument's serial number"},
+    {"calibration_scale", kDouble, "value = raw * scale + offset, done at the site"},
+    {"calibration_offset", kDouble, "in the unit"},
+    {"calibration_date", kText, "as declared"},
+    {"calibration_certificate", kText, "as declared"},
+    {"latitude", kDouble, "degrees, WGS 84"},
+    {"longitude", kDouble, "degrees, WGS 84"},
+    {"altitude_m", kDouble, "metres"},
+    {"least", kDouble, "least possible value; what is below has bad quality"},
+    {"most", kDouble, "greatest possible value; what is above has bad quality"},
+    {"uplink", kText, "what leaves the site by itself"},
+    {"pickup", kBoolean, "raw data may leave by a stick"},
+    {"max_lateness_us", kLong, "so late, in microseconds, counts for windows"},
+    {"source", kText, "the driver's name at the site"},
+    {"address", kText, "what the driver reads"},
 };
 
 constexpr Column kSiteColumns[] = {
-    {"site", kText, true},
-    {"epoch", kText},
-    {"first_received", kTime, true},
+    kSite,
+    {"epoch", kText, "16 hexadecimal digits; a restored or cloned site has a new one"},
+    {"first_received", kTime, "when the hub first heard of it, UTC", true},
 };
 
 std::string_view delta_type(ColumnType type) {
@@ -98,6 +140,22 @@ std::string_view name_of(Table table) {
       return "datastream";
     case Table::kSite:
       return "site";
+  }
+  LANDER_CHECK(false);
+}
+
+std::string_view meaning_of(Table table) {
+  switch (table) {
+    case Table::kObservation:
+      return "One row a value, with its context";
+    case Table::kSummary:
+      return "One row a span of a datastream, a minute as a rule";
+    case Table::kAlertEvent:
+      return "One row an event in an alert's life; the alert's state is the fold of its events";
+    case Table::kDatastream:
+      return "One row each declaration of a datastream";
+    case Table::kSite:
+      return "One row each epoch of a site";
   }
   LANDER_CHECK(false);
 }
@@ -139,7 +197,8 @@ std::string delta_schema(Table table) {
   for (const Column& column : columns_of(table)) {
     if (out.back() == '}') out += ',';
     out += R"({"name":")" + std::string(column.name) + R"(","type":")" +
-           std::string(delta_type(column.type)) + R"(","nullable":true,"metadata":{}})";
+           std::string(delta_type(column.type)) + R"(","nullable":true,"metadata":{"comment":")" +
+           std::string(column.meaning) + R"("}})";
   }
   return out + "]}";
 }

@@ -17,7 +17,8 @@ enum class ColumnType : std::uint8_t { kText, kLong, kDouble, kBoolean, kTime };
 struct Column {
   std::string_view name;
   ColumnType type;
-  bool in_stats = false;  // never null; its least and greatest value stand in the Delta log
+  std::string_view meaning;  // stands in every file and in the Delta log
+  bool in_stats = false;     // never null; its least and greatest value stand in the Delta log
 };
 
 enum class Table : std::uint8_t { kObservation, kSummary, kAlertEvent, kDatastream, kSite };
@@ -26,6 +27,7 @@ inline constexpr std::array<Table, kTables> kAllTables = {
     Table::kObservation, Table::kSummary, Table::kAlertEvent, Table::kDatastream, Table::kSite};
 
 std::string_view name_of(Table table);  // also the folder's name
+std::string_view meaning_of(Table table);
 std::span<const Column> columns_of(Table table);
 
 std::string_view sql_type(ColumnType type);

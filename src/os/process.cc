@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -133,16 +134,24 @@ bool drain(int handle, Take take) {
   }
 }
 
+// A child that runs, and our ends of what connects us.
+struct Child {
+  pid_t number = -1;
+  Descriptor watch, output, error;
+  Descriptor input;  // of a child that waits for what to do
+};
+
 // The parent's side: reads until the child is dead, kills it when it goes past a bound.
 class Collector {
  public:
-  Collector(const ProcessOptions& options, pid_t child, Descriptor watch, Descriptor output,
-            Descriptor error)
+  Collector(const ProcessOptions& options, Child child, base::ByteView input)
       : options_(options),
-        child_(child),
-        watch_(std::move(watch)),
-        output_(std::move(output)),
-        error_(std::move(error)) {
+        child_(child.number),
+        watch_(std::move(child.watch)),
+        output_(std::move(child.output)),
+        error_(std::move(child.error)),
+        feed_(std::move(child.input)),
+        input_(input) {
     ::fcntl(output_.get(), F_SETFL, O_NONBLOCK);
     ::fcntl(error_.get(), F_SETFL, O_NONBLOCK);
   }
@@ -155,11 +164,14 @@ class Collector {
         result_.timed_out = true;
         kill_all();
       }
-      pollfd set[3] = {
-          {watch_.get(), POLLIN, 0}, {output_.get(), POLLIN, 0}, {error_.get(), POLLIN, 0}};
+      feed();
+      pollfd set[4] = {{watch_.get(), POLLIN, 0},
+                       {output_.get(), POLLIN, 0},
+                       {error_.get(), POLLIN, 0},
+                       {feed_.get(), POLLOUT, 0}};
       const int wait_ms =
           killed_ ? -1 : static_cast<int>(std::min<base::DurationUs>(left / 1000 + 1, 1 << 30));
-      if (::poll(set, 3, wait_ms) < 0 && errno != EINTR) {
+      if (::poll(set, 4, wait_ms) < 0 && errno != EINTR) {
         kill_all();
         reap();
         return system_error("waiting for " + options_.argv[0], errno);
@@ -178,6 +190,18 @@ class Collector {
     ::kill(-child_, SIGKILL);
     ::kill(child_, SIGKILL);
     killed_ = true;
+  }
+
+  void feed() {
+    while (feed_.valid() && !input_.empty()) {
+      const ssize_t sent =
+          ::send(feed_.get(), input_.data(), input_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (sent < 0 && errno == EINTR) continue;
+      if (sent < 0 && errno == EAGAIN) return;
+      if (sent < 0) break;  // it does not read any more: its end tells why
+      input_ = input_.subspan(static_cast<std::size_t>(sent));
+    }
+    feed_.close();
   }
 
   void read_both() {
@@ -220,7 +244,8 @@ class Collector {
 
   const ProcessOptions& options_;
   pid_t child_;
-  Descriptor watch_, output_, error_;
+  Descriptor watch_, output_, error_, feed_;
+  base::ByteView input_;
   ProcessResult result_;
   bool killed_ = false;
 };
@@ -231,16 +256,13 @@ void abandon(pid_t child) {
   }
 }
 
-}  // namespace
-
-Result<ProcessResult> run_process(const ProcessOptions& options) {
+Result<Child> start_child(const ProcessOptions& options, int input) {
   if (options.argv.empty()) return Error(Code::kInvalid, "run_process: no program named");
-  LANDER_ASSIGN(Descriptor input, make_input(options.input));
   LANDER_ASSIGN(Pipe output, make_pipe());
   LANDER_ASSIGN(Pipe error, make_pipe());
   LANDER_ASSIGN(Pipe report, make_pipe());
   ChildPlan plan{.argv = {},
-                 .input = input.get(),
+                 .input = input,
                  .output = output.write.get(),
                  .error = error.write.get(),
                  .report = report.write.get(),
@@ -275,8 +297,53 @@ Result<ProcessResult> run_process(const ProcessOptions& options) {
     abandon(child);
     return system_error("starting " + options.argv[0], number);
   }
-  return Collector(options, child, std::move(watch), std::move(output.read), std::move(error.read))
-      .run();
+  return Child{child, std::move(watch), std::move(output.read), std::move(error.read), {}};
+}
+
+}  // namespace
+
+Result<ProcessResult> run_process(const ProcessOptions& options) {
+  LANDER_ASSIGN(const Descriptor input, make_input(options.input));
+  LANDER_ASSIGN(Child child, start_child(options, input.get()));
+  return Collector(options, std::move(child), {}).run();
+}
+
+struct Process::Parts {
+  ProcessOptions options;
+  Child child;
+};
+
+Process::Process(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Process::Process(Process&&) noexcept = default;
+Process::~Process() {
+  if (!parts_) return;
+  ::kill(-parts_->child.number, SIGKILL);
+  abandon(parts_->child.number);
+}
+
+Result<Process> Process::start(const ProcessOptions& options) {
+  int ends[2] = {-1, -1};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+    return system_error("making a pipe", errno);
+  auto ours = above_standard(ends[0], "making a pipe");
+  auto its = above_standard(ends[1], "making a pipe");
+  if (!ours.ok()) return ours.error();
+  if (!its.ok()) return its.error();
+  LANDER_ASSIGN(Child child, start_child(options, its->get()));
+  child.input = std::move(*ours);
+  return Process(std::make_unique<Parts>(Parts{options, std::move(child)}));
+}
+
+bool Process::alive() const {
+  if (!parts_) return false;
+  pollfd watch{parts_->child.watch.get(), POLLIN, 0};
+  return ::poll(&watch, 1, 0) == 0;
+}
+
+Result<ProcessResult> Process::finish(base::ByteView input) {
+  if (!parts_) return Error(Code::kInvalid, "the child has had its work");
+  const std::unique_ptr<Parts> parts = std::move(parts_);
+  return Collector(parts->options, std::move(parts->child), input).run();
 }
 
 Error become_neighbour(const std::string& name, const std::vector<std::string>& arguments) {

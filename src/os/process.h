@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,26 @@ struct ProcessResult {
 // is killed when the calling thread dies. kNotFound when the program is not there, kInvalid for an
 // empty argv, kIo when no process can be made. Thread-safe.
 base::Result<ProcessResult> run_process(const ProcessOptions& options);
+
+// Such a child, started ahead of its work, so that what it needs to begin with costs nobody a wait.
+// Lives no longer than this object.
+class Process {
+ public:
+  // options.input is not for this. The calling thread must outlive the child.
+  static base::Result<Process> start(const ProcessOptions& options);
+  Process(Process&& other) noexcept;
+  Process& operator=(Process&&) = delete;
+  ~Process();
+
+  bool alive() const;
+  // Gives the child its whole stdin; then as run_process(), whose time begins here. Once.
+  base::Result<ProcessResult> finish(base::ByteView input);
+
+ private:
+  struct Parts;
+  explicit Process(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
 
 // Goes on as the program `name` that stands beside this one, with these arguments (argv[0] is its
 // own); returns only when that failed: kNotFound when it is not there.

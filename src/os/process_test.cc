@@ -32,6 +32,29 @@ TEST(Process, InputGoesInAndOutputComesOut) {
   EXPECT_EQ(result->output, options.input);
 }
 
+TEST(Process, AChildThatWasStartedAheadWaitsForItsWorkAndEndsWithItsOwner) {
+  ProcessOptions options;
+  options.argv = {"/bin/cat"};
+  options.time = 20 * base::kSecond;
+  auto child = Process::start(options);
+  ASSERT_TRUE(child.ok()) << child.error().message();
+  EXPECT_TRUE(child->alive());
+  const Bytes input(1'000'000, 'x');  // more than any pipe holds
+  const auto result = child->finish(input);
+  ASSERT_TRUE(result.ok()) << result.error().message();
+  EXPECT_TRUE(result->succeeded());
+  EXPECT_EQ(result->output, input);
+  EXPECT_FALSE(child->alive());
+  EXPECT_FALSE(child->finish(input).ok());
+
+  auto deaf = Process::start(shell("exit 3"));
+  ASSERT_TRUE(deaf.ok());
+  EXPECT_EQ(deaf->finish(input)->exit_code, 3);
+  options.argv = {"/nowhere"};
+  EXPECT_FALSE(Process::start(options).ok());
+  { const auto idle = Process::start(shell("sleep 1000")); }  // returns: it was killed
+}
+
 TEST(Process, ExitCodeSignalAndTheEndOfStderrAreTold) {
   auto result = run_process(shell("echo no such table >&2; exit 3"));
   ASSERT_TRUE(result.ok());

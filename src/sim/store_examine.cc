@@ -42,24 +42,31 @@ class Examination {
 
   // Which of the possible truths it is.
   std::optional<std::string> recognise() {
-    if (standing_.pictures.empty()) {
-      const auto add = [&](StoreTruth truth) {
-        truth.opened(clock_);
-        standing_.pictures.push_back(truth.picture());
-      };
-      add(standing_.truth);
-      for (const StoreTruth& doubt : standing_.doubts) add(doubt);
+    // What a wipe has taken of what it may take differs from one crash to the next.
+    std::vector<Picture> of_this_store;
+    auto& pictures = standing_.truth.may_go() ? of_this_store : standing_.pictures;
+    const auto known = [&](std::size_t at) {
+      StoreTruth truth = at == 0 ? standing_.truth : standing_.doubts[at - 1];
+      truth.opened(clock_);
+      return truth;
+    };
+    if (pictures.empty()) {
+      for (std::size_t at = 0; at <= standing_.doubts.size(); ++at) {
+        StoreTruth truth = known(at);
+        if (auto read = truth.settle_wiped(*store_); !read.ok()) return read.error().message();
+        pictures.push_back(truth.picture());
+      }
     }
     const auto found = picture_of(*store_);
     if (!found.ok()) return "reading: " + std::string(found.error().message());
-    for (std::size_t i = standing_.pictures.size(); i-- > 0;) {
-      if (difference(standing_.pictures[i], *found)) continue;
-      truth_ = i == 0 ? standing_.truth : standing_.doubts[i - 1];
-      truth_.opened(clock_);
+    for (std::size_t i = pictures.size(); i-- > 0;) {
+      if (difference(pictures[i], *found)) continue;
+      truth_ = known(i);
+      if (auto read = truth_.settle_wiped(*store_); !read.ok()) return read.error().message();
       return std::nullopt;
     }
     std::string out = "neither before nor after it";
-    for (const Picture& picture : standing_.pictures) {
+    for (const Picture& picture : pictures) {
       out += "; " + *difference(picture, *found);
     }
     return out;
@@ -91,7 +98,7 @@ class Examination {
 
   // The source sends again what it was not told of; then life goes on.
   Status go_on() {
-    LANDER_ASSIGN(auto items, store_->items(kRawLane, 0, SIZE_MAX, SIZE_MAX));
+    LANDER_ASSIGN(auto items, raw_items(*store_));
     LANDER_TRY(truth_.took_raw(items));
     if (standing_.in_flight) {
       Batch again;
@@ -113,7 +120,7 @@ class Examination {
     for (bool more = true; more;) {
       LANDER_ASSIGN(more, store_->upkeep());
     }
-    LANDER_ASSIGN(items, store_->items(kRawLane, 0, SIZE_MAX, SIZE_MAX));
+    LANDER_ASSIGN(items, raw_items(*store_));
     if (auto wrong = truth_.raw_is_whole(items)) return base::Error(base::Code::kCorrupt, *wrong);
     return {};
   }

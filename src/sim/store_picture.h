@@ -51,6 +51,15 @@ inline void put_summary(std::string& out, base::TimeUs from, const sensing::Summ
   put_number(out, summary.sum);
 }
 
+// Of an item: it waits; a newer one says the same; it may be there or not.
+enum class Mark : std::uint8_t { kWaits, kSuperseded, kFleeting };
+inline void put_item(std::string& out, std::string_view type, double worth, base::ByteView body) {
+  put_number(out, Mark::kWaits);
+  put_text(out, type);
+  put_number(out, worth);
+  put_bytes(out, body);
+}
+
 struct Range {
   const char* name;
   base::TimeUs from, to;

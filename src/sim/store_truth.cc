@@ -1,6 +1,7 @@
 #include "sim/store_truth.h"
 
 #include <algorithm>
+#include <set>
 
 #include "sim/store_picture.h"
 
@@ -154,8 +155,14 @@ store::Committed StoreTruth::committed(const store::Batch& batch, const os::Cloc
   }
   for (const store::NewItem& item : batch.items) {
     LaneTruth& lane = lanes_[item.lane];
-    lane.waiting.push_back({++lane.last, item.type, item.body});
-    out.item_numbers.push_back(lane.last);
+    for (std::size_t at = lane.floor; at < lane.items.size() && !item.subject.empty(); ++at) {
+      Numbered& older = lane.items[at];
+      if (older.item.subject == item.subject && older.item.type == item.type) {
+        older.superseded = true;
+      }
+    }
+    lane.items.push_back({item, item.expires != 0});
+    out.item_numbers.push_back(lane.items.size());
   }
   if (out.stored > 0 || !batch.records.empty() || !batch.items.empty()) saved_ = book_ = next;
   return out;
@@ -170,65 +177,124 @@ void StoreTruth::referred(const os::Clock& clock, TimeUs reference, base::Durati
 }
 
 void StoreTruth::forgot(store::Lane lane, std::uint64_t through) {
-  if (lane == kRawLane) {
-    raw_forgotten_ = std::max(raw_forgotten_, through);
-    while (!raw_taken_.empty() && raw_taken_.begin()->first <= through) {
-      const auto& rows = raw_taken_.begin()->second;
-      raw_gone_.insert(raw_gone_.end(), rows.begin(), rows.end());
-      raw_taken_.erase(raw_taken_.begin());
-    }
+  if (is_exit(lane)) {
+    exits_[lane].floor = std::max(exits_[lane].floor, through);
     return;
   }
-  auto& waiting = lanes_[lane].waiting;
-  while (!waiting.empty() && waiting.front().number <= through) waiting.pop_front();
+  LaneTruth& truth = lanes_[lane];
+  for (; truth.floor < through; ++truth.floor) {
+    Numbered& item = truth.items[truth.floor];
+    item.fleeting = item.fleeting || item.superseded;
+    item.superseded = false;
+  }
+}
+
+void StoreTruth::recalled(store::Lane lane, std::uint64_t through) {
+  auto& floor = is_exit(lane) ? exits_[lane].floor : lanes_[lane].floor;
+  floor = std::min(floor, through);
+}
+
+const sensing::Policy& StoreTruth::policy(SeriesKey key) const {
+  const sensing::Datastream* newest = &datastreams_[key - 1];
+  for (const sensing::Datastream& d : datastreams_) {
+    if (d.id == newest->id && d.revision > newest->revision) newest = &d;
+  }
+  return newest->policy;
+}
+
+void StoreTruth::may_wipe(TimeUs before) {
+  std::set<std::string> receipted;
+  for (const auto& [lane, exit] : exits_) {
+    for (const auto& [number, rows] : exit.taken) {
+      if (number <= exit.floor) receipted.insert(rows.begin(), rows.end());
+    }
+  }
+  for (Row& row : rows_) {
+    const Observation& o = row.observation;
+    const sensing::Datastream& d = datastreams_[o.series - 1];
+    if (d.kind == sensing::Kind::kObject) continue;
+    if (book_.utc(row.boot, row.monotonic, o.time).time >= before) continue;
+    row.may_go = row.may_go || receipted.contains(raw_row(d.id, d.revision, o));
+  }
+}
+
+bool StoreTruth::may_go() const {
+  return std::any_of(rows_.begin(), rows_.end(), [](const Row& row) { return row.may_go; });
+}
+
+base::Status StoreTruth::settle_wiped(const store::Store& store) {
+  std::map<SeriesKey, std::set<std::string>> there;
+  const auto said = [](TimeUs time, const Observation& o) {
+    std::string out;
+    put_sample(out, time, o);
+    return out;
+  };
+  for (Row& row : rows_) {
+    const Observation& o = row.observation;
+    if (!row.may_go) continue;
+    row.may_go = false;
+    const auto [known, is_new] = there.try_emplace(o.series);
+    if (is_new) {
+      LANDER_TRY(store.read(o.series, INT64_MIN, INT64_MAX, SIZE_MAX, [&](const auto& sample) {
+        known->second.insert(said(sample.observation.time, sample.observation));
+        return true;
+      }));
+    }
+    const TimeUs utc = book_.utc(row.boot, row.monotonic, o.time).time;
+    row.wiped = row.wiped || !known->second.contains(said(utc, o));
+  }
+  return {};
 }
 
 void StoreTruth::put(const std::array<std::uint8_t, 32>& sha256, base::ByteView content) {
   objects_[sha256].assign(content.begin(), content.end());
 }
 
-base::Status StoreTruth::took_raw(const std::vector<store::Item>& items) {
-  const auto corrupt = [](const std::string& what) {
-    return base::Error(base::Code::kCorrupt, "raw lane: " + what);
-  };
-  std::uint64_t next = raw_forgotten_ + 1;
-  std::size_t known = 0;
-  for (const store::Item& item : items) {
-    if (item.number != next++)
-      return corrupt("a number is missing before " + std::to_string(item.number));
-    LANDER_ASSIGN(std::vector<std::string> rows, raw_rows(item));
-    const auto [at, is_new] = raw_taken_.try_emplace(item.number, std::move(rows));
-    if (is_new) continue;
-    ++known;
-    LANDER_ASSIGN(rows, raw_rows(item));
-    if (rows != at->second) return corrupt("item " + std::to_string(item.number) + " changed");
+base::Status StoreTruth::took_raw(const RawItems& items) {
+  for (const auto& [lane, all] : items) {
+    const auto corrupt = [&](const std::string& what) {
+      return base::Error(base::Code::kCorrupt, "raw lane " + std::to_string(lane) + ": " + what);
+    };
+    ExitTruth& exit = exits_[lane];
+    std::uint64_t next = exit.floor + 1;
+    for (const store::Item& item : all) {
+      if (item.number != next++)
+        return corrupt("a number is missing before " + std::to_string(item.number));
+      LANDER_ASSIGN(std::vector<std::string> rows, raw_rows(item));
+      const auto [at, is_new] = exit.taken.try_emplace(item.number, rows);
+      if (rows != at->second) return corrupt("item " + std::to_string(item.number) + " changed");
+    }
+    if (!exit.taken.empty() && exit.taken.rbegin()->first >= next) {
+      return corrupt("a taken item is gone");
+    }
   }
-  if (known + (items.size() - known) != raw_taken_.size()) return corrupt("a taken item is gone");
   return {};
 }
 
-std::optional<std::string> StoreTruth::raw_is_whole(const std::vector<store::Item>& items) const {
+std::optional<std::string> StoreTruth::raw_is_whole(const RawItems& items) const {
   StoreTruth then = *this;
   if (auto status = then.took_raw(items); !status.ok()) return status.error().message();
-  std::vector<std::string> sent = then.raw_gone_, wanted;
-  for (const auto& [number, rows] : then.raw_taken_)
-    sent.insert(sent.end(), rows.begin(), rows.end());
+  std::vector<std::string> sent, wanted;
+  for (const auto& [lane, exit] : then.exits_) {
+    for (const auto& [number, rows] : exit.taken) sent.insert(sent.end(), rows.begin(), rows.end());
+  }
   for (const Row& row : rows_) {
+    const sensing::Policy& has = policy(row.observation.series);
+    if (has.uplink != sensing::Uplink::kRaw && !(pickup_ && has.pickup)) continue;
     const sensing::Datastream& d = datastreams_[row.observation.series - 1];
-    if (d.policy.uplink != sensing::Uplink::kRaw) continue;
     wanted.push_back(raw_row(d.id, d.revision, row.observation));
   }
   std::sort(sent.begin(), sent.end());
   std::sort(wanted.begin(), wanted.end());
   if (sent == wanted) return std::nullopt;
-  return "raw lane: offered " + std::to_string(sent.size()) + " observations of " +
+  return "raw lanes: offered " + std::to_string(sent.size()) + " observations of " +
          std::to_string(wanted.size());
 }
 
 std::vector<store::Sample> StoreTruth::samples(SeriesKey key) const {
   std::vector<store::Sample> out;
   for (const Row& row : rows_) {
-    if (row.observation.series != key) continue;
+    if (row.observation.series != key || row.wiped) continue;
     const auto utc = book_.utc(row.boot, row.monotonic, row.observation.time);
     out.push_back({row.observation, utc.error});
     out.back().observation.time = utc.time;
@@ -239,6 +305,33 @@ std::vector<store::Sample> StoreTruth::samples(SeriesKey key) const {
   return out;
 }
 
+void StoreTruth::put_lane(store::Lane lane, const LaneTruth& truth, Picture& out) const {
+  if (truth.items.empty()) return;
+  std::string& items = out["lane " + std::to_string(lane)];
+  put_number(items, truth.floor);
+  for (std::size_t at = truth.floor; at < truth.items.size(); ++at) {
+    const Numbered& one = truth.items[at];
+    if (one.fleeting) {
+      put_number(items, Mark::kFleeting);
+    } else if (one.superseded) {
+      put_number(items, Mark::kSuperseded);
+    } else {
+      put_item(items, one.item.type, one.item.worth, one.item.body);
+    }
+  }
+}
+
+// Summaries stay of what was wiped.
+void StoreTruth::put_total(SeriesKey key, std::string& out) const {
+  if (!sensing::is_numeric(datastreams_[key - 1].kind)) return;
+  Summary total;
+  for (const Row& row : rows_) {
+    const Observation& o = row.observation;
+    if (o.series == key) total.add(sensing::as_number(o.value), o.quality);
+  }
+  put_number(out, total.count + total.others);
+}
+
 Picture StoreTruth::picture() const {
   Picture out;
   for (std::size_t i = 0; i < datastreams_.size(); ++i) {
@@ -247,6 +340,15 @@ Picture StoreTruth::picture() const {
     const auto rows = samples(static_cast<SeriesKey>(i + 1));
     std::string& read = out["read " + name];
     for (const store::Sample& s : rows) put_sample(read, s.observation.time, s.observation);
+    const auto wiped =
+        static_cast<std::uint64_t>(std::count_if(rows_.begin(), rows_.end(), [&](const Row& row) {
+          return row.wiped && row.observation.series == i + 1;
+        }));
+    if (wiped > 0) {
+      put_number(out["wiped " + name], wiped);
+      put_total(static_cast<SeriesKey>(i + 1), out["wiped " + name]);
+      continue;
+    }
     std::string& latest = out["latest " + name];
     if (!rows.empty()) {
       put_sample(latest, rows.back().observation.time, rows.back().observation);
@@ -268,19 +370,13 @@ Picture StoreTruth::picture() const {
     put_text(records, key.second);
     put_bytes(records, body);
   }
-  for (const auto& [number, lane] : lanes_) {
-    if (lane.last == 0) continue;
-    std::string& items = out["lane " + std::to_string(number)];
-    put_number(items, lane.last);
-    put_number(items, std::uint64_t{lane.waiting.size()});
-    for (const Waiting& item : lane.waiting) {
-      put_number(items, item.number);
-      put_text(items, item.type);
-      put_bytes(items, item.body);
-    }
+  for (const auto& [number, lane] : lanes_) put_lane(number, lane, out);
+  for (const auto& [lane, exit] : exits_) {
+    if (exit.floor > 0) put_number(out["raw forgotten " + std::to_string(lane)], exit.floor);
   }
-  if (raw_forgotten_ > 0) put_number(out["raw forgotten"], raw_forgotten_);
-  put_number(out["count"], std::uint64_t{rows_.size()});
+  if (pickup_) out["pickup"] = "started";
+  put_number(out["count"], static_cast<std::uint64_t>(std::count_if(
+                               rows_.begin(), rows_.end(), [](const Row& r) { return !r.wiped; })));
   return out;
 }
 

@@ -13,9 +13,10 @@ using sensing::Observation;
 using store::Batch;
 using store::SeriesKey;
 
-constexpr std::size_t kSeries = 9;
+constexpr std::size_t kSeries = 9, kLaterRaw = 8;
 
-// One of each kind and more; two count their observations, three leave the site raw.
+// One of each kind and more; two count their observations, three leave the site raw, one of the
+// others not by pickup either, and one gets an exit only later.
 sensing::Datastream datastream(std::size_t at, int sensor) {
   constexpr sensing::Kind kKinds[] = {
       sensing::Kind::kNumber,   sensing::Kind::kNumber, sensing::Kind::kInteger,
@@ -29,6 +30,7 @@ sensing::Datastream datastream(std::size_t at, int sensor) {
   out.sensor.serial = "s" + std::to_string(sensor);
   const bool raw = at == 1 || at == 4 || at == 6;
   out.policy.uplink = raw ? sensing::Uplink::kRaw : sensing::Uplink::kSummary;
+  out.policy.pickup = at != 3 && at != kLaterRaw;
   return out;
 }
 bool counts(const sensing::Datastream& d) { return d.id == "d1" || d.id == "d2"; }
@@ -49,6 +51,7 @@ store::Store::Options store_options(const SimVfs& vfs, os::Files& files, os::Clo
   out.random = &random;
   out.files = &files;
   out.raw_lane = kRawLane;
+  out.pickup_lane = kPickupLane;
   out.compact_frames = 8;
   out.checkpoint_pages = 40;
   return out;
@@ -70,8 +73,10 @@ StoreWork::Try StoreWork::refuse(const std::string& call, const base::Error& err
   if (refused_ >= give_up_) return kGaveUp;
   if (refused_ > 300) disk_.heal();
   if (store_) {  // nothing of it is visible, and nothing else is lost
-    if (const auto seen = picture_of(*store_); seen.ok()) {
-      if (auto wrong = difference(now_.truth.picture(), *seen)) {
+    StoreTruth truth = now_.truth;
+    const auto seen = picture_of(*store_);
+    if (seen.ok() && truth.settle_wiped(*store_).ok()) {
+      if (auto wrong = difference(truth.picture(), *seen)) {
         return call + " failed (" + std::string(error.message()) + "), and left: " + *wrong;
       }
     }
@@ -113,11 +118,7 @@ StoreWork::Try StoreWork::open() {
       "open", [&](StoreTruth& truth) { truth.opened(now_.clock); },
       [&]() -> Status {
         LANDER_ASSIGN(store_, store::Store::open(store_options(vfs_, files_, now_.clock, random_)));
-        // There is a link: from the first commit on, what is raw waits for it.
-        const auto offered = store_->offer_raw(1);
-        if (offered.ok()) return {};
-        store_.reset();
-        return offered.error();
+        return {};
       });
 }
 
@@ -170,6 +171,14 @@ StoreWork::Try StoreWork::declare() {
     break;
   }
   if (known.size() >= kSeries) wanted.sensor.serial = "s" + std::to_string(random_.below(2));
+  const std::string later = "d" + std::to_string(kLaterRaw);
+  const auto raw_already = [&](const auto& d) {
+    return d.id == later && d.policy.uplink == sensing::Uplink::kRaw;
+  };
+  if (wanted.id == later && known.size() >= kSeries &&
+      (random_.chance(0.5) || std::any_of(known.begin(), known.end(), raw_already))) {
+    wanted.policy.uplink = sensing::Uplink::kRaw;
+  }
   if (random_.chance(0.3)) wanted.name = "called " + std::to_string(random_.below(9));
   SeriesKey expected = 0;
   Try wrong;
@@ -200,14 +209,25 @@ StoreWork::Try StoreWork::refer() {
 StoreWork::Try StoreWork::forget() {
   const auto states = store_->lanes();
   if (!states.ok()) return std::nullopt;  // a disk that fails: another time
-  const auto raw = store_->items(kRawLane, 0, SIZE_MAX, SIZE_MAX);
+  const auto raw = raw_items(*store_);
   if (!raw.ok()) return std::nullopt;
   if (auto taken = now_.truth.took_raw(*raw); !taken.ok()) {
     return std::string(taken.error().message());
   }
   for (const auto& state : *states) {
-    if (state.waiting == 0 || !random_.chance(0.7)) continue;
-    const std::uint64_t through = state.last - state.waiting + 1 + random_.below(state.waiting);
+    if (random_.chance(0.1) && state.floor > 0) {
+      const std::uint64_t through = random_.below(state.floor);
+      if (auto wrong = attempt(
+              "recall_items", [&](StoreTruth& truth) { truth.recalled(state.lane, through); },
+              [&] { return store_->recall_items(state.lane, through); })) {
+        return wrong;
+      }
+      continue;
+    }
+    if (state.last == state.floor || !random_.chance(0.7)) continue;
+    const std::uint64_t through = random_.chance(0.4)
+                                      ? state.last
+                                      : state.floor + 1 + random_.below(state.last - state.floor);
     if (auto wrong = attempt(
             "forget_items", [&](StoreTruth& truth) { truth.forgot(state.lane, through); },
             [&] { return store_->forget_items(state.lane, through); })) {
@@ -224,11 +244,40 @@ StoreWork::Try StoreWork::offer() {
       "offer_raw", [](StoreTruth&) {},
       [&]() -> Status {
         LANDER_TRY(store_->offer_raw(200 + random_.below(5000)));
-        LANDER_ASSIGN(const auto items, store_->items(kRawLane, 0, SIZE_MAX, SIZE_MAX));
+        LANDER_ASSIGN(const auto items, raw_items(*store_));
         if (auto taken = now_.truth.took_raw(items); !taken.ok()) wrong = taken.error().message();
         return {};
       });
   return failed ? failed : wrong;
+}
+
+StoreWork::Try StoreWork::pick_up() {
+  return attempt(
+      "start_pickup", [](StoreTruth& truth) { truth.picked_up(); },
+      [&] { return store_->start_pickup(); });
+}
+
+// From before the call on, what it may take can be missing.
+StoreWork::Try StoreWork::wipe() {
+  const base::TimeUs before = utc_ - static_cast<base::DurationUs>(random_.below(2)) * base::kHour;
+  if (auto wrong = forget()) return wrong;
+  now_.truth.may_wipe(before);
+  for (StoreTruth& doubt : now_.doubts) doubt.may_wipe(before);
+  now_.pictures.clear();
+  StoreTruth settled;
+  if (auto wrong = attempt(
+          "wipe", [](StoreTruth&) {},
+          [&]() -> Status {
+            LANDER_ASSIGN(const store::Wiped wiped, store_->wipe(before));
+            wiped_ += wiped.observations;
+            settled = now_.truth;
+            return settled.settle_wiped(*store_);
+          })) {
+    return wrong;
+  }
+  now_.truth = std::move(settled);
+  now_.pictures.clear();
+  return std::nullopt;
 }
 
 StoreWork::Try StoreWork::upkeep() {
@@ -326,7 +375,9 @@ sensing::Value StoreWork::value(sensing::Kind kind) {
 std::optional<Observation> StoreWork::repeat(SeriesKey key, std::uint64_t with_it) {
   std::vector<const Observation*> all;
   for (const auto& row : now_.truth.rows()) {
-    if (row.observation.series == key) all.push_back(&row.observation);
+    if (row.observation.series != key) continue;
+    if (row.wiped || row.may_go) return std::nullopt;  // nothing may be known of it any more
+    all.push_back(&row.observation);
   }
   if (all.empty()) return std::nullopt;
   if (all.back()->sequence == 0 && all.size() + with_it > kRemembered) return std::nullopt;
@@ -363,7 +414,12 @@ Batch StoreWork::batch() {
   };
   if (out.observations.empty() || random_.chance(0.4)) {
     for (std::uint64_t i = 0; i <= random_.below(2); ++i) {
-      out.items.push_back({static_cast<store::Lane>(random_.below(3)), "alert-event", body(90)});
+      store::NewItem& item = out.items.emplace_back();
+      item = {static_cast<store::Lane>(random_.below(3)), "alert-event", body(90)};
+      item.worth = static_cast<double>(random_.below(9));
+      // At once: whether it did by now, is upkeep's affair.
+      if (random_.chance(0.15)) item.expires = 1;
+      if (item.expires == 0 && random_.chance(0.4)) item.subject = std::string(1, "ab"[made_ % 2]);
     }
   }
   if (random_.chance(0.4)) {
@@ -392,6 +448,8 @@ StoreWork::Try StoreWork::step() {
   }
   if (what < 74) return upkeep();
   if (what < 82) return offer();
+  if (what < 83) return pick_up();
+  if (what < 84) return wipe();
   if (what < 86) return forget();
   if (what < 90) return refer();
   if (what < 92) return declare();

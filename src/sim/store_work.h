@@ -53,6 +53,7 @@ class StoreWork {
   const Standing& standing() const { return now_; }
   std::uint64_t steps() const { return steps_; }
   std::uint64_t refused() const { return refused_; }  // calls that failed
+  std::uint64_t wiped() const { return wiped_; }      // observations
 
   // Stops with kGaveUp after so many calls that failed, as a caller does that is switched off.
   void give_up_after(std::uint64_t refusals) { give_up_ = refusals; }
@@ -71,6 +72,8 @@ class StoreWork {
   Try refer();
   Try forget();
   Try offer();
+  Try pick_up();
+  Try wipe();
   Try upkeep();
   Try restart();
   store::Batch batch();
@@ -87,7 +90,7 @@ class StoreWork {
   Standing now_;
   base::TimeUs utc_ = 1'795'046'400 * base::kSecond;
   std::unique_ptr<store::Store> store_;
-  std::uint64_t steps_ = 0, made_ = 0, refused_ = 0, give_up_ = UINT64_MAX;
+  std::uint64_t steps_ = 0, made_ = 0, refused_ = 0, wiped_ = 0, give_up_ = UINT64_MAX;
   std::map<std::array<std::uint8_t, 32>, base::Bytes> contents_;  // of objects
   std::map<store::SeriesKey, std::uint64_t> sequences_;
   std::map<store::SeriesKey, std::vector<std::uint64_t>> skipped_;

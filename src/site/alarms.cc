@@ -22,6 +22,7 @@ std::string key_of(const alert::Event& event) { return event.id; }
 }  // namespace
 
 base::Status Alarms::load() {
+  salt_ = static_cast<std::uint16_t>(context_.random.next_u64());
   LANDER_ASSIGN(const auto dictionary, context_.store.record(kDictionaryRecord, "own"));
   if (dictionary) {
     LANDER_ASSIGN(dictionary_, link::Dictionary::decode(*dictionary));
@@ -109,9 +110,9 @@ void Alarms::clear(const alert::Alert& alert, base::TimeUs now, const std::strin
 }
 
 void Alarms::name(alert::Event& event) {
-  const auto salt = static_cast<std::uint16_t>(context_.random.next_u64());
+  ++salt_;
   const auto derived = [&](link::IdOf what) {
-    return link::derived_id(context_.tenant, context_.site, what, event.time, salt);
+    return link::derived_id(context_.tenant, context_.site, what, event.time, salt_);
   };
   event.id = derived(link::IdOf::kEvent);
   if (event.alert.empty()) event.alert = derived(link::IdOf::kAlert);

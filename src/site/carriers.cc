@@ -114,8 +114,8 @@ void Server::sync_carriers() {
                     {{"carrier", config.terms.id}, {"error", made.error().message()}});
       continue;
     }
-    carrier_threads_[config.terms.id] =
-        std::make_unique<CarrierThread>(*this, config, std::move(*made), options_.contact_every);
+    carrier_threads_[config.terms.id] = std::make_unique<CarrierThread>(
+        static_cast<CarrierDesk&>(*this), config, std::move(*made), options_.contact_every);
   }
 }
 

@@ -47,6 +47,7 @@ base::Status Uplink::load() {
   }
   LANDER_ASSIGN(const auto lanes, context_.store.lanes());
   began_ = context_.clock.monotonic_us();
+  began_utc_ = context_.now();
   for (const auto& lane : lanes) {
     // The pickup lane's floor is what any recipient holds: the courier keeps who holds what.
     if (lane.lane != link::kLanePickup) outbox_.set_through(lane.lane, lane.floor);
@@ -263,10 +264,6 @@ base::Result<Uplink::Outgoing> Uplink::next_brief(const Ways::Way& way) {
   chosen.resize(std::min<std::size_t>(chosen.size(), room / 4));
   LANDER_ASSIGN(const auto items, bodies(chosen));
   link::ShortMessage message;
-  message.receipts = receiver_.receipts(receiver_.newest_epoch());
-  std::erase_if(message.receipts, [&](const auto& receipt) {
-    return receipt.epoch != receiver_.newest_epoch() || receipt.lane > link::kLaneState;
-  });
   base::Bytes plain = link::encode(message);
   std::vector<link::Head> told;
   for (const auto& item : items) {

@@ -121,6 +121,7 @@ class Uplink {
   link::Instance instance_;
   base::TimeUs heard_ = 0;
   base::DurationUs began_ = 0;  // monotonic
+  base::TimeUs began_utc_ = 0;
   std::map<std::uint8_t, std::uint64_t> last_at_start_;
   bool hub_is_behind_ = false;
   std::map<std::string, Sent> sent_;

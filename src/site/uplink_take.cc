@@ -35,7 +35,7 @@ base::Status Uplink::effect(const link::Item& item, const twin::Desired& in_forc
                             Effects& effects) const {
   if (item.type == "alert-event") {
     LANDER_ASSIGN(const alert::Event event, alert::decode_event(item.body));
-    LANDER_ASSIGN(auto record, alarms_.to_site(event));
+    LANDER_ASSIGN(auto record, alarms_.from_hub(event));
     effects.batch.records.push_back(std::move(record));
     effects.events.push_back(event);
   } else if (item.type == "desired") {
@@ -110,7 +110,8 @@ base::Result<std::optional<twin::Desired>> Uplink::take_bundle(base::ByteView se
         bundle.desired_revision < in_force.revision && in_force.origin == twin::Origin::kHub;
   }
   outbox_.noticed(bundle.noticed);
-  receipts(bundle.receipts, bundle.sent, true);
+  // What answers a bundle of this run is no old one that took long.
+  receipts(bundle.receipts, bundle.heard > began_utc_ ? bundle.sent : INT64_MIN, true);
   if (bundle.refused_epoch == outbox_.epoch()) {
     LANDER_TRY(
         renew_epoch("another machine goes on under this one's: it is a copy of this site, "

@@ -150,11 +150,13 @@ TEST_F(Checks, FindWhatCountsAndNamesWrongly) {
       {"UPDATE chunk SET t_first=t_first-1 WHERE series=2",
        "UPDATE chunk SET t_first=t_first+1 WHERE series=2", "other times"},
       {"UPDATE item SET number=number+1000 WHERE lane=1 AND number=400",
-       "UPDATE item SET number=number-1000 WHERE lane=1 AND number=1400", "expected no gap"},
+       "UPDATE item SET number=number-1000 WHERE lane=1 AND number=1400", "items of lane 1"},
       {"UPDATE lane SET last=last+1 WHERE lane=1", "UPDATE lane SET last=last-1 WHERE lane=1",
-       "expected no gap"},
+       "401 numbers"},
       {"UPDATE frame SET count=count+1", "UPDATE frame SET count=count-1", "frame"},
-      {"INSERT INTO thinned VALUES(1,0,5,3,NULL,1)", "DELETE FROM thinned", "thinned"},
+      {"INSERT INTO gone VALUES(1,400,400,0)", "DELETE FROM gone", "told twice"},
+      {"INSERT INTO thinned VALUES(1,0,5,3,NULL,1,0)", "DELETE FROM thinned", "thinned"},
+      {"INSERT INTO thinned VALUES(1,0,3,5,NULL,1,2)", "DELETE FROM thinned", "wiped"},
   };
   for (const auto& one : cases) {
     change(one.sql);

@@ -252,6 +252,8 @@ Result<bool> SqliteStore::drop_receipted() {
   const bool old =
       options_.keep_receipted == 0 || time <= minus(utc_now().time, options_.keep_receipted);
   if (!urgent && !old && kept <= options_.keep_receipted_bytes) return false;
+  const std::uint64_t most =
+      urgent || old ? kDropBytes : std::min(kDropBytes, kept - options_.keep_receipted_bytes);
   std::vector<std::int64_t> numbers;
   std::uint64_t bytes = 0;
   bool all = false;
@@ -260,7 +262,7 @@ Result<bool> SqliteStore::drop_receipted() {
                   writer_->query("SELECT number,bytes FROM item INDEXED BY item_head WHERE lane=?"
                                  " AND number<=? ORDER BY number"));
     rows->bind(1, lane).bind(2, through);
-    while (numbers.size() < kDropItems && bytes < kDropBytes) {
+    while (numbers.size() < kDropItems && bytes < most) {
       LANDER_ASSIGN(const bool row, rows->step());
       if ((all = !row)) break;
       numbers.push_back(rows->integer(0));

@@ -1,20 +1,27 @@
 """Reads a tenant's folder of the lake with programs that are not ours, and prints what they see.
 
     python readers.py FOLDER [DATASTREAM]
+    python readers.py FILE.parquet
 
-FOLDER is <data>/lake/<tenant>. One JSON object a reader ("polars": deltalake's log reader and
-Polars; "duckdb": DuckDB's Parquet reader over the files that deltalake names). The checksums do not
-depend on the order of rows: sums modulo 2^64 of the bits of doubles and of integers, weighted bytes
-of texts. With DATASTREAM only its rows are counted. Writes nothing.
+FOLDER is <data>/lake/<tenant>, an absolute path. One JSON object a reader ("polars": deltalake's log
+reader and Polars; "duckdb": DuckDB's Parquet reader over the files that deltalake names;
+"clickhouse": chdb's own reader of Delta tables). The checksums do not depend on the order of rows:
+sums modulo 2^64 of the bits of doubles and of integers, weighted bytes of texts. With DATASTREAM
+only its rows are counted. Of one FILE, with nothing else of the lake at hand: what it says of itself,
+by each of three readers. Writes nothing.
 """
 
 import json
+import os
 import sys
 
+import chdb
 import duckdb
 import polars
 import pyarrow
 import pyarrow.compute
+import pyarrow.ipc
+import pyarrow.parquet
 from deltalake import DeltaTable
 
 COLUMNS = ["site", "datastream", "asset", "unit", "time", "value", "value_integer", "value_text"]
@@ -50,7 +57,35 @@ def checksum(table):
     }
 
 
+def clickhouse(path, datastream):
+    os.chdir("/")  # it reads local files below its folder only
+    where = "" if datastream is None else "WHERE datastream = {datastream:String}"
+    query = f"SELECT {', '.join(COLUMNS)} FROM deltaLakeLocal('{path}') {where} " \
+        "SETTINGS output_format_arrow_string_as_string = 1"
+    answer = chdb.query(query, "Arrow", params=datastream and {"datastream": datastream})
+    return pyarrow.ipc.open_file(pyarrow.py_buffer(answer.bytes())).read_all()
+
+
+def one_file(path):
+    by_arrow = pyarrow.parquet.read_schema(path).metadata
+    by_polars = polars.read_parquet_metadata(path)
+    by_duckdb = dict(duckdb.execute(
+        "SELECT decode(key), decode(value) FROM parquet_kv_metadata(?)", [path]).fetchall())
+    seen = {}
+    for key in ("lander", "lander.datastreams"):
+        texts = {by_arrow[key.encode()].decode(), by_polars[key], by_duckdb[key]}
+        assert len(texts) == 1, f"the readers do not agree on {key}"
+        seen[key] = json.loads(texts.pop())
+    frame = polars.read_parquet(path)
+    seen["columns"] = frame.columns
+    seen["units"] = sorted(set(frame["unit"].drop_nulls()))
+    seen["assets"] = sorted(set(frame["asset"].drop_nulls()))
+    json.dump(seen, sys.stdout)
+
+
 def main(folder, datastream=None):
+    if folder.endswith(".parquet"):
+        return one_file(folder)
     path = f"{folder}/observation"
     log = DeltaTable(path)
     frame = polars.scan_delta(path).select(COLUMNS)
@@ -70,6 +105,7 @@ def main(folder, datastream=None):
         "tables": tables,
         "polars": checksum(frame.collect().to_arrow()),
         "duckdb": checksum(relation.to_arrow_table()),
+        "clickhouse": checksum(clickhouse(path, datastream)),
     }
     json.dump(result, sys.stdout)
 

@@ -1,5 +1,5 @@
-// The lake's files are read by others: deltalake, Polars, DuckDB (tests/lake/readers.py), and each
-// sees exactly the observations that went in.
+// The lake's files are read by others: deltalake, Polars, DuckDB, ClickHouse
+// (tests/lake/readers.py), and each sees exactly the observations that went in.
 #include <bit>
 #include <filesystem>
 #include <random>
@@ -67,10 +67,21 @@ class ReadersTest : public LakeTest {
     return block;
   }
 
+  json read(std::vector<std::string> arguments) {
+    os::ProcessOptions options;
+    options.argv = {LANDER_VENV_PYTHON, "-B", LANDER_READERS};
+    options.argv.insert(options.argv.end(), arguments.begin(), arguments.end());
+    options.time = 120 * base::kSecond;
+    const auto result = os::run_process(options);
+    EXPECT_TRUE(result.ok() && result->succeeded())
+        << (result.ok() ? result->error_tail : result.error().message());
+    return json::parse(base::as_text(result->output), nullptr, false);
+  }
+
   std::mt19937_64 random_{7};
 };
 
-TEST_F(ReadersTest, DeltalakePolarsAndDuckdbSeeEveryBitThatWentInEvenThroughOurCheckpoint) {
+TEST_F(ReadersTest, PolarsDuckdbAndClickhouseSeeEveryBitThatWentInThroughCheckpointAndCompaction) {
   ingest({declared(1, datastream("number")),
           declared(2, datastream("integer", sensing::Kind::kInteger)),
           declared(3, datastream("text", sensing::Kind::kText))});
@@ -93,34 +104,66 @@ TEST_F(ReadersTest, DeltalakePolarsAndDuckdbSeeEveryBitThatWentInEvenThroughOurC
   for (std::int64_t version = 0; version < 100; ++version)
     ASSERT_TRUE(os::system_files().remove(log_path(table, version)).ok());
 
-  const auto read = [&](std::vector<std::string> more) {
-    os::ProcessOptions options;
-    options.argv = {LANDER_VENV_PYTHON, "-B", LANDER_READERS, folder_ + "/acme"};
-    options.argv.insert(options.argv.end(), more.begin(), more.end());
-    options.time = 120 * base::kSecond;
-    const auto result = os::run_process(options);
-    EXPECT_TRUE(result.ok() && result->succeeded())
-        << (result.ok() ? result->error_tail : result.error().message());
-    return json::parse(base::as_text(result->output), nullptr, false);
+  const auto expect_all = [&](std::int64_t version) {
+    const json seen = read({folder_ + "/acme"});
+    for (const char* reader : {"polars", "duckdb", "clickhouse"})
+      EXPECT_EQ(seen[reader], all.as_json()) << reader;
+    EXPECT_EQ(seen["version"], version);
+    EXPECT_EQ(seen["tables"],
+              json({{"summary", 1}, {"alert_event", 1}, {"datastream", 3}, {"site", 1}}));
   };
-  const json seen = read({});
-  EXPECT_EQ(seen["polars"], all.as_json());
-  EXPECT_EQ(seen["duckdb"], all.as_json());
-  EXPECT_EQ(seen["version"], 101);
-  EXPECT_EQ(seen["tables"],
-            json({{"summary", 1}, {"alert_event", 1}, {"datastream", 3}, {"site", 1}}));
-  const json only = read({"number"});
-  EXPECT_EQ(only["polars"], numbers.as_json());
-  EXPECT_EQ(only["duckdb"], numbers.as_json());
+  expect_all(101);
+  const json only = read({folder_ + "/acme", "number"});
+  for (const char* reader : {"polars", "duckdb", "clickhouse"})
+    EXPECT_EQ(only[reader], numbers.as_json()) << reader;
+  EXPECT_GE(compact(), 101u);
+  expect_all(103);
   EXPECT_EQ(one("SELECT count(*) FROM observation"), all.rows) << "and our own SQL agrees";
+}
+
+TEST_F(ReadersTest, OneFileAloneTellsSensorUnitAndCalibration) {
+  sensing::Datastream pressure = datastream("pressure");
+  pressure.calibration = {0.5, -1, "2026-03-01", "DKD-4711"};
+  pressure.location = sensing::Location{48.1, 11.6, 520};
+  ingest({declared(1, pressure)});
+  for (std::uint64_t round = 1; round <= 8; ++round) {
+    ingest({blocks(round, {series_block("pressure", numbers(kNoon, {1, 2, 3}))})});
+    flush();
+  }
+  compact();
+  for (const std::string& name : parquet_files("observation")) {
+    const std::string alone = testing::TempDir() + "lander-alone.parquet";
+    std::filesystem::rename(folder_ + "/acme/observation/" + name, alone);
+    const json seen = read({alone});
+    std::filesystem::remove(alone);
+    EXPECT_EQ(seen["units"], json({"bar"}));
+    EXPECT_EQ(seen["assets"], json({"acme/north/pumps/line-1/p-101"}));
+    const json& about = seen["lander"];
+    EXPECT_EQ(about["tenant"], "acme");
+    EXPECT_EQ(about["table"], "observation");
+    EXPECT_EQ(about["sites"], json({"north"}));
+    EXPECT_EQ(about["from"], "2023-11-14T22:13:20.000000Z");
+    EXPECT_EQ(about["to"], "2023-11-14T22:13:22.000000Z");
+    for (const auto& column : seen["columns"])
+      EXPECT_FALSE(about["columns"][column.get<std::string>()].get<std::string>().empty());
+    ASSERT_EQ(seen["lander.datastreams"].size(), 1u) << name;
+    const json& of = seen["lander.datastreams"][0];
+    EXPECT_EQ(of["datastream"], "pressure");
+    EXPECT_EQ(of["sensor"], json({{"name", "PT-1"}, {"model", "Cerabar"}, {"serial", "0815"}}));
+    EXPECT_EQ(of["calibration"], json({{"scale", 0.5},
+                                       {"offset", -1.0},
+                                       {"date", "2026-03-01"},
+                                       {"certificate", "DKD-4711"}}));
+    EXPECT_EQ(of["location"]["latitude"], 48.1);
+    EXPECT_EQ(of["policy"]["uplink"], "summary");
+  }
 }
 
 }  // namespace
 }  // namespace lander::lake
 
 int main(int argc, char** argv) {
-  if (argc == 3 && std::string(argv[1]) == "sql-worker")
-    return lander::lake::sql_worker_main(argv[2]);
+  if (argc == 2 && std::string(argv[1]) == "sql-worker") lander::lake::sql_worker_main();
   testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();
 }

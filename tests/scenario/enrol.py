@@ -74,7 +74,7 @@ class Enrol(scenario.Scenario):
 
         def post(context):
             connection = http.client.HTTPSConnection("127.0.0.1", fleet.hub.sites_port, context=context, timeout=10)
-            connection.request("POST", "/link/v1/bundles", b"\1\0\0\0\x80", {"Content-Type": "application/cbor"})
+            connection.request("POST", "/b", b"\1\0\0\0\x80", {"Content-Type": "application/cbor"})
             response = connection.getresponse()
             return response.status, response.read().decode()
 
