@@ -1,5 +1,5 @@
-// For bench/courier.py: puts samples into the store of a site that does not run, as many as asked for, over all
-// datastreams that it declared.
+// For bench/courier.py: puts samples into the store of a site that does not run, as many as asked
+// for, over all datastreams that it declared.
 //
 //   bench_courier_fill DATABASE SAMPLES
 //
@@ -44,8 +44,7 @@ int main(int argc, char** argv) {
   for (std::uint64_t second = 0; second < seconds;) {
     store::Batch batch;
     for (std::size_t i = 0; i < kSecondsACommit && second < seconds; ++i, ++second) {
-      const base::TimeUs time =
-          kEnd - static_cast<base::TimeUs>(seconds - second) * base::kSecond;
+      const base::TimeUs time = kEnd - static_cast<base::TimeUs>(seconds - second) * base::kSecond;
       for (const auto& [key, datastream] : series) {
         sensing::Observation o;
         o.series = key;
