@@ -48,6 +48,8 @@ exec $lander_writer /mnt $lander_known
 class Machine:
     """One boot; what it says is read by a thread of its own."""
 
+    WRITER, INIT = WRITER, INIT
+
     def __init__(self, disk, folder, known):
         self.disk, self.acknowledged, self.state, self.violation = disk, known, None, None
         self.said = []
@@ -56,19 +58,25 @@ class Machine:
         mount.mkdir(exist_ok=True)
         disk.attach(str(mount))
         init = folder / "init"
-        init.write_text(INIT)
+        init.write_text(self.INIT)
         init.chmod(0o755)
         self.process = subprocess.Popen(
             ["linux.uml", "mem=128M", f"lander_disk={mount}", "rootfstype=hostfs", "rootflags=/", "ro", f"init={init}", "con=null",
-             "con0=null,fd:1", "quiet", f"umid=lander-{os.getpid()}", f"uml_dir={folder}/uml/", f"lander_writer={WRITER}",
-             f"lander_known={known}"],
+             "con0=null,fd:1", "quiet", f"umid=lander-{os.getpid()}", f"uml_dir={folder}/uml/", f"lander_writer={self.WRITER}",
+             f"lander_known={','.join(map(str, known)) if isinstance(known, tuple) else known}"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True)
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()
 
+    def hear(self, line):
+        """True: it is one that only this kind of machine says."""
+        return False
+
     def read(self):
         for line in self.process.stdout:
             line = line.decode(errors="replace").strip()
+            if self.hear(line):
+                continue
             if not line.endswith(("\0",)) and (found := re.fullmatch(r"ACK (\d+)", line)):
                 self.acknowledged = max(self.acknowledged, int(found[1]))
             elif found := re.fullmatch(r"STATE (\d+)", line):

@@ -273,14 +273,14 @@ class Rig:
         hub.api = Server(data, hub)
         return hub
 
-    def site(self, name="site", port=0, contact_every="20s", log=None, **more):
-        """A site on the folder `name`; enrolled before, it is the site of its enrolment."""
+    def site(self, name="site", port=0, contact_every="20s", log=None, sticks=None, **more):
+        """A site on the folder `name`; enrolled before, it is the site of its enrolment. Sticks come under `sticks`."""
         from api import Server
         data = self.folder / name
         port = free_port(port)
         site = self.run(log or name, [
             program("lander-site"), "run", "--data", data, "--listen", "127.0.0.1", "--port", port, "--name", data.name,
-            "--contact-every", contact_every], **more)
+            "--contact-every", contact_every, "--sticks", sticks or self.folder / "media"], **more)
         site.data, site.port = data, port
         site.api = Server(data, site)
         return site

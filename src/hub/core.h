@@ -55,6 +55,7 @@ struct Site {
   base::TimeUs admitted = 0, last_contact = 0, saved_contact = 0;
   bool revoked = false;
   std::map<std::string, double> vitals;
+  base::TimeUs told = 0;  // the site's clock, when it sent them
   twin::Desired desired;
   twin::Reported reported;
   alert::Book alerts{200};
@@ -194,10 +195,10 @@ class Core {
 
   // exchange.cc
   struct Effects;
-  base::Result<base::Bytes> converse(Site& site, base::ByteView sealed);
+  base::Result<base::Bytes> converse(Site& site, base::ByteView sealed, bool by_courier = false);
   // False: it comes from a copy of the site, and nothing of it is taken.
   base::Result<bool> recognise(Site& site, const link::Bundle& bundle);
-  base::Status take(Site& site, const link::Bundle& bundle);
+  base::Status take(Site& site, const link::Bundle& bundle, bool by_courier);
   base::Status effect(Site& site, const link::Item& item, Effects& effects);
   base::Status take_alert_event(Site& site, const link::Item& item, Effects& effects);
   base::Status take_reported(Site& site, const link::Item& item, Effects& effects);

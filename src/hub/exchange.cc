@@ -78,17 +78,17 @@ base::Result<base::Bytes> Core::courier(const access::Scope& scope, const std::s
   if (site->key_id.empty() || site->revoked) {
     return base::Error(base::Code::kConflict, "site \"" + name + "\" is not enrolled");
   }
-  return converse(*site, sealed);
+  return converse(*site, sealed, true);
 }
 
-base::Result<base::Bytes> Core::converse(Site& site, base::ByteView sealed) {
+base::Result<base::Bytes> Core::converse(Site& site, base::ByteView sealed, bool by_courier) {
   const auto talk = [&]() -> base::Result<base::Bytes> {
     if (link::is_short(sealed)) return converse_short(site, sealed);
     LANDER_ASSIGN(const auto bundle,
                   link::open(sealed, keys_for(site), {site.key.tenant, site.key.site, false}));
     LANDER_ASSIGN(const bool itself, recognise(site, bundle));
     if (!itself) return answer_to_copy(site, bundle);
-    LANDER_TRY(take(site, bundle));
+    LANDER_TRY(take(site, bundle, by_courier));
     return answer(site, bundle);
   };
   auto reply = talk();
@@ -143,7 +143,7 @@ base::Status Core::clone_resolved(const access::Scope& scope, const std::string&
   return {};
 }
 
-base::Status Core::take(Site& site, const link::Bundle& bundle) {
+base::Status Core::take(Site& site, const link::Bundle& bundle, bool by_courier) {
   Effects effects;
   effects.epoch = bundle.epoch;
   link::Receiver journal = site.receiver;
@@ -178,8 +178,13 @@ base::Status Core::take(Site& site, const link::Bundle& bundle) {
     site.receiver = std::move(journal);
   }
   const auto before = presence(site);
-  site.last_contact = now();
-  site.vitals = bundle.vitals;
+  // A stick was on its way for days: that is no contact now, and news may have overtaken it.
+  site.last_contact =
+      by_courier ? std::max(site.last_contact, std::min(bundle.sent, now())) : now();
+  if (!by_courier || bundle.sent >= site.told) {
+    site.told = bundle.sent;
+    site.vitals = bundle.vitals;
+  }
   for (const auto& event : effects.events) tell(site, event);
   LANDER_TRY(unpark(site, bundle.epoch));
   for (auto& datastream : effects.datastreams)

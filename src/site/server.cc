@@ -110,8 +110,7 @@ base::Status Server::open() {
   core_worker_ = std::make_unique<os::Worker>(
       "core", 4096, [this] { commit_and_tick(); }, kLoopEvery);
   running_ = true;
-  CarrierDesk& desk = *this;
-  pickups_ = std::make_unique<Pickups>(desk, clock_, options_.sticks);
+  pickups_ = std::make_unique<Pickups>(*this, clock_, options_.sticks);
   LANDER_TRY(open_http());
   join_thread_ = std::thread([this] { join_hub(); });
   return {};

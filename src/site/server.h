@@ -40,7 +40,7 @@ struct ServerOptions {
   std::vector<std::string> sticks = {"/media", "/run/media"};  // where they are mounted
 };
 
-class Server : public Shell, private CarrierDesk {
+class Server : public Shell, public CarrierDesk {
  public:
   static base::Result<std::unique_ptr<Server>> start(const ServerOptions& options);
   ~Server()

@@ -133,6 +133,7 @@ class Site : public testing::Test {
     options.path = folder / "site.db";
     options.clock = &clock;
     options.raw_lane = link::kLaneBulk;
+    options.pickup_lane = pickup_lane;
     store = std::make_unique<FullStore>(*store::Store::open(options));
     auto opened = Core::open({*store, os::system_files(), clock, os::system_random(), shell, folder,
                               who ? who->tenant : "local", who ? who->site : "box"},
@@ -209,6 +210,7 @@ class Site : public testing::Test {
   TestShell shell;
   Hub hub;
   crypto::PrivateKey signing, sealing;
+  std::optional<store::Lane> pickup_lane;
   std::vector<link::Want> wants;
   std::unique_ptr<FullStore> store;
   std::unique_ptr<Core> core;

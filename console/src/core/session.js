@@ -8,6 +8,7 @@ const kFlag = 'lander.logged-in';
 const kRoles = ['viewer', 'technician', 'operator', 'admin'];
 const kLeast = {
   handle_alerts: 'technician',
+  pickup: 'technician',
   operate: 'operator',
   manage_packages: 'operator',
   admit: 'admin',

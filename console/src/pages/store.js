@@ -6,6 +6,7 @@ import { on_hub } from '../core/session.js';
 import { bytes, moment, number } from '../core/format.js';
 import { Ago, Card, Empty, Facts, Loaded, Meter, Time } from '../parts/basics.js';
 import { Badge } from '../parts/badges.js';
+import { Pickup } from './pickup.js';
 
 export const kSoonFull = 14; // days
 
@@ -14,6 +15,7 @@ const kIncidents = {
   thinned: ['info', 'Thinned'],
   'disk-full': ['warn', 'Disk was full'],
   'disk-failed': ['bad', 'Disk failed'],
+  wiped: ['info', 'Wiped'],
 };
 
 const many = (n) => (n >= 1e7 ? `${number(n / 1e6)} million` : number(n));
@@ -92,7 +94,8 @@ const Told = ({ of: v }) => html`
 
 function AtSite({ site }) {
   const state = useData(path`/sites/${site}/store`, { every: 15000, on: ['alert'] });
-  return html`<${Loaded} from=${state} what="the store">${(of) => html`<${Whole} of=${of} />`}<//>`;
+  return html`<${Loaded} from=${state} what="the store">${(of) => html`<${Whole} of=${of} />`}<//>
+    <${Pickup} site=${site} />`;
 }
 
 function AtHub({ site }) {
