@@ -34,6 +34,7 @@ class TestLake : public lake::Lake {
     return {};
   }
   base::Result<Flushed> flush() override { return Flushed{}; }
+  base::Result<Compacted> compact() override { return Compacted{}; }
   base::Result<std::uint64_t> waiting_rows() const override { return 0; }
   base::Result<std::vector<std::pair<base::TimeUs, sensing::Summary>>> series(
       std::string_view, std::string_view, std::string_view, base::TimeUs, base::TimeUs,

@@ -133,7 +133,8 @@ base::Status Server::open() {
   LANDER_ASSIGN(const std::string program, os::own_program());
   sql_ = std::make_unique<lake::SqlRunner>(program, lake::SqlLimits());
   sql_worker_ = std::make_unique<os::Worker>("sql", 16);
-  sql_worker_->post([this] { sql_->start_next(); });
+  // A full queue is no harm: the next query starts its own child.
+  static_cast<void>(sql_worker_->post([this] { sql_->start_next(); }));
   lake_worker_ = std::make_unique<os::Worker>(
       "lake", 16, [this] { flush(), compact(); }, options_.flush_every);
   last_tick_ = os::system_clock().monotonic_us();
@@ -304,6 +305,8 @@ void Server::on_reader(http::Responder responder, std::function<http::Response()
 
 void Server::on_sql(http::Responder responder, std::function<http::Response()> work) {
   on(*sql_worker_, std::move(responder), std::move(work));
+  // A full queue is no harm: the next query starts its own child.
+  static_cast<void>(sql_worker_->post([this] { sql_->start_next(); }));
 }
 
 void Server::on(os::Worker& worker, http::Responder responder,

@@ -104,14 +104,14 @@ base::Result<SqlResult> run_sql(const std::string& executable, const std::string
                                 std::string_view sql, const SqlLimits& limits);
 [[noreturn]] void sql_worker_main();  // the child's main(): stdin to stdout
 
-// As run_sql(), with a child that was started before anyone asked: DuckDB's start costs no wait.
-// Each child answers one query, then a fresh one takes its place; about 30 MB while it waits. One
-// thread, which must outlive this.
+// As run_sql(), with a child that was started before anyone asked, by start_next(): DuckDB's start
+// costs no wait. It answers one query; about 40 MB while it waits. Without one run() starts its
+// own. One thread, which must outlive this.
 class SqlRunner {
  public:
   SqlRunner(std::string executable, const SqlLimits& limits);
   base::Result<SqlResult> run(const std::string& tenant_folder, std::string_view sql);
-  void start_next();  // run() does it at its end; the first one is the owner's
+  void start_next();  // once the answer is away; does nothing when one waits already
 
  private:
   const std::string executable_;

@@ -81,19 +81,18 @@ SqlRunner::SqlRunner(std::string executable, const SqlLimits& limits)
 
 base::Result<SqlResult> SqlRunner::run(const std::string& tenant_folder, std::string_view sql) {
   LANDER_ASSIGN(const base::Bytes request, request_of(tenant_folder, sql, limits_));
-  if (!next_ || !next_->alive()) start_next();
-  if (!next_) return run_sql(executable_, tenant_folder, sql, limits_);  // tells why
+  if (!next_ || !next_->alive()) return run_sql(executable_, tenant_folder, sql, limits_);
   os::Process child = std::move(*next_);
-  const auto result = child.finish(request);
-  start_next();  // now, not before: it would take the processor from the query
-  if (!result.ok()) return result.error();
-  return answer_of(*result, limits_);
+  next_.reset();
+  LANDER_ASSIGN(const os::ProcessResult result, child.finish(request));
+  return answer_of(result, limits_);
 }
 
 void SqlRunner::start_next() {
+  if (next_ && next_->alive()) return;
   next_.reset();
   auto started = os::Process::start(options_of(executable_, limits_));
-  if (started.ok()) next_.emplace(std::move(*started));
+  if (started.ok()) next_.emplace(std::move(*started));  // else run() tells why
 }
 
 }  // namespace lander::lake

@@ -126,6 +126,34 @@ TEST_F(SqlTest, EveryTypeHasAFormInJson) {
             "2023-11-14T22:00:00Z");
 }
 
+TEST_F(SqlTest, AChildStartedAheadAnswersOneQueryOfOneTenantAndTheNextIsFresh) {
+  SqlLimits limits;
+  limits.time = 5 * base::kSecond;
+  SqlRunner runner(os::own_program().value(), limits);
+  const std::string acme = folder_ + "/acme", zeta = folder_ + "/zeta";
+  const auto rows = [&](const std::string& folder, const std::string& sql) {
+    const auto result = runner.run(folder, sql);
+    runner.start_next();
+    EXPECT_TRUE(result.ok()) << result.error().message();
+    return result.ok() ? json::parse(result->json)["rows"] : json();
+  };
+  const std::string both =
+      "SELECT (SELECT count(*) FROM observation), (FROM alert_event SELECT count(*))";
+  EXPECT_EQ(rows(acme, both), json({{2, 0}})) << "without a child that waits";
+  EXPECT_EQ(rows(acme, both), json({{2, 0}})) << "with one";
+  EXPECT_EQ(rows(zeta, both), json({{0, 1}})) << "of another tenant";
+  for (const std::string& other : {zeta, folder_})
+    EXPECT_FALSE(runner.run(acme, "SELECT * FROM read_text('" + other + "/journal.db')").ok());
+  EXPECT_FALSE(
+      runner.run(acme, "SELECT * FROM read_parquet('" + zeta + "/alert_event/*.parquet')").ok());
+  EXPECT_EQ(runner.run(acme, "SET memory_limit='100GB'").error().code(), Code::kDenied);
+  EXPECT_EQ(runner.run(acme, std::string(300'000, ' ')).error().code(), Code::kInvalid);
+  ingest({blocks(2, {series_block("p1", numbers(kNoon, {3}))})});
+  flush();
+  EXPECT_EQ(rows(acme, both), json({{3, 0}})) << "what was flushed while it waited";
+  EXPECT_FALSE(SqlRunner("/nowhere/lander-hub", limits).run(acme, "SELECT 1").ok());
+}
+
 TEST_F(SqlTest, AProgramThatIsNotThereIsToldAsSuch) {
   EXPECT_FALSE(run_sql("/nowhere/lander-hub", folder_ + "/acme", "SELECT 1", {}).ok());
   EXPECT_FALSE(run_sql("/bin/true", folder_ + "/acme", "SELECT 1", {}).ok());

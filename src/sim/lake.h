@@ -21,6 +21,7 @@ class SimLake final : public lake::Lake {
 
   base::Status ingest(const lake::Origin& origin, const std::vector<link::Item>& items) override;
   base::Result<Flushed> flush() override { return Flushed{}; }
+  base::Result<Compacted> compact() override { return Compacted{}; }
   base::Result<std::uint64_t> waiting_rows() const override { return std::uint64_t{0}; }
   base::Result<std::vector<std::pair<base::TimeUs, sensing::Summary>>> series(
       std::string_view, std::string_view, std::string_view, base::TimeUs, base::TimeUs,

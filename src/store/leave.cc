@@ -123,24 +123,35 @@ Result<bool> SqliteStore::drop_expired() {
   const base::TimeUs now = utc_now().time;
   const std::lock_guard writing(writer_->mutex());
   std::vector<std::pair<Lane, std::uint64_t>> waiting;
+  std::vector<std::int64_t> receipted;  // rows: kept for nothing, they would expire when recalled
   {
     LANDER_ASSIGN(Query rows,
-                  writer_->query("SELECT i.lane,i.number FROM item i INDEXED BY item_expires"
-                                 " JOIN lane l ON l.lane=i.lane WHERE i.expires>0 AND"
-                                 " i.expires<=? AND i.number>l.floor ORDER BY i.expires LIMIT ?"));
+                  writer_->query("SELECT i.lane,i.number,i.number>l.floor,i.rowid FROM item i"
+                                 " INDEXED BY item_expires JOIN lane l ON l.lane=i.lane WHERE"
+                                 " i.expires>0 AND i.expires<=? ORDER BY i.expires LIMIT ?"));
     rows->bind(1, now).bind(2, static_cast<std::int64_t>(kDropItems));
     for (;;) {
       LANDER_ASSIGN(const bool row, rows->step());
       if (!row) break;
-      waiting.emplace_back(static_cast<Lane>(rows->integer(0)),
-                           static_cast<std::uint64_t>(rows->integer(1)));
+      if (rows->integer(2) != 0) {
+        waiting.emplace_back(static_cast<Lane>(rows->integer(0)),
+                             static_cast<std::uint64_t>(rows->integer(1)));
+      } else {
+        receipted.push_back(rows->integer(3));
+      }
     }
   }
-  if (waiting.empty()) return false;
+  if (waiting.empty() && receipted.empty()) return false;
   LANDER_ASSIGN(os::Transaction transaction, os::Transaction::begin(writer_->database()));
   for (const auto& [lane, number] : waiting) {
     LANDER_TRY(make_gone(lane, number, store::Gone::kExpired));
   }
+  for (const std::int64_t row : receipted) {
+    LANDER_ASSIGN(Query query, writer_->query("DELETE FROM item WHERE rowid=?"));
+    query->bind(1, row);
+    LANDER_TRY(query->run());
+  }
+  if (!receipted.empty()) receipted_bytes_.reset();
   LANDER_TRY(transaction.commit());
   return true;
 }

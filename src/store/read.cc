@@ -158,7 +158,7 @@ Result<std::vector<Gap>> SqliteStore::read(SeriesKey key, TimeUs from, TimeUs to
   std::sort(gaps.begin(), gaps.end(), [](const Gap& a, const Gap& b) { return a.from < b.from; });
   // A chunk that two offsets share was met twice.
   const auto same = [](const Gap& a, const Gap& b) {
-    return a.why == b.why && a.from == b.from && a.to == b.to;
+    return a.why == Gap::Why::kDamaged && a.why == b.why && a.from == b.from && a.to == b.to;
   };
   gaps.erase(std::unique(gaps.begin(), gaps.end(), same), gaps.end());
   // What stands after the last one that was wanted is another read's concern.

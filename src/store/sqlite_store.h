@@ -1,7 +1,8 @@
 // Store over SQLite: the one implementation. See store.h for the contract, docs/formats/store.md
-// for the tables. Split over sqlite_store.cc (opening, series, records, clock), commit.cc, read.cc,
-// downsample.cc, outbox.cc (items), leave.cc (items that go without a receipt, or after it),
-// offer.cc (raw observations become items), objects.cc, compact.cc, thin.cc, wipe.cc and upkeep.cc.
+// for the tables. Split over sqlite_store.cc (opening, series, records, clock), load.cc, commit.cc,
+// read.cc, downsample.cc, outbox.cc (items), leave.cc (items that go without a receipt, or after
+// it), offer.cc (raw observations become items), objects.cc, compact.cc, thin.cc, wipe.cc and
+// upkeep.cc.
 //
 // Locks, taken in this order: a connection's mutex (the writer's before a reader's); visible_, held
 // while a transaction becomes visible, so that a reader's snapshot and what stands in memory fit

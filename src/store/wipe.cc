@@ -53,7 +53,8 @@ Status SqliteStore::find_waiting(std::map<SeriesKey, Wipe>& series) {
     {
       const auto [connection, lock] = lend_reader();
       LANDER_ASSIGN(Query row,
-                    connection->query("SELECT i.lane,i.number,i.body FROM item i JOIN lane l"
+                    connection->query("SELECT i.lane,i.number,i.body FROM item i"
+                                      " INDEXED BY item_head JOIN lane l"
                                       " ON l.lane=i.lane WHERE (i.lane,i.number)>(?,?) AND"
                                       " i.raw=1 AND i.number>l.floor ORDER BY i.lane,i.number"
                                       " LIMIT 1"));
