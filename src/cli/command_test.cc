@@ -11,7 +11,7 @@ TEST_F(CliTest, WrongUsageEndsWithTwoAndSaysWhatIsRight) {
   };
   const Row rows[] = {
       {{"statsu"}, "no command \"statsu\"; did you mean \"status\"?"},
-      {{"site"}, "which of: add, list, show, remove?"},
+      {{"site"}, "which of: add, list, show, clone-resolved, card, remove?"},
       {{"site", "ad", "x"}, "no command \"ad\"; did you mean \"add\"?"},
       {{"site", "add"}, "NAME is required"},
       {{"query", "--last", "10x"}, "expected a number and one of us, ms, s, m, h, d"},

@@ -136,6 +136,7 @@ base::Status into_folder(Session& session, const std::string& folder, const std:
     auto sealed = recipient.receipts(site);
     if (!sealed.ok() && sealed.error().code() == Code::kNotFound) continue;  // a site without card
     if (!sealed.ok()) return sealed.error();
+    if (sealed->empty()) continue;  // nothing of it was ever taken
     const auto next = [&]() -> base::Result<std::optional<base::Bytes>> {
       if (sealed->empty()) return std::optional<base::Bytes>();
       return std::optional(std::exchange(*sealed, {}));

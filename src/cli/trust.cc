@@ -119,34 +119,32 @@ base::Status init(Session& session, const Change& wanted) {
   return finish(session, answer);
 }
 
-base::Status add_recipient(Session& session, const Change& wanted, trust::Document& document) {
-  trust::Recipient made{wanted.recipient, {}, {}};
-  if (wanted.recipient != link::kHub) {
-    LANDER_ASSIGN(const Card card, read_card(session.world, wanted.recipient));
-    if (card.kind != "recipient")
-      return Error(Code::kInvalid, wanted.recipient + " is the card of a " + card.kind +
-                                       ": `lander recipient new` makes that of a recipient");
-    made = {card.name, card.signing.to_der(), card.sealing.to_der()};
-  }
+// What is to be added, read before the hub is asked: only public keys are sent anywhere.
+base::Result<trust::Recipient> read_recipient(Session& session, const std::string& wanted) {
+  if (wanted == link::kHub) return trust::Recipient{wanted, {}, {}};
+  LANDER_ASSIGN(const Card card, read_card(session.world, wanted));
+  if (card.kind != "recipient")
+    return Error(Code::kInvalid, wanted + " is the card of a " + card.kind +
+                                     ": `lander recipient new` makes that of a recipient");
+  return trust::Recipient{card.name, card.signing.to_der(), card.sealing.to_der()};
+}
+
+void put_recipient(Session& session, trust::Recipient made, trust::Document& document) {
   std::erase_if(document.recipients, [&](const auto& r) { return r.name == made.name; });
   document.recipients.push_back(std::move(made));
   if (!trust::hub_is_recipient(document))
     session.note(
         "The hub is not among the recipients: sites seal no raw observations of a pickup "
         "for it. `--recipient hub` adds it.");
-  return {};
 }
 
-base::Status add_signer(Session& session, const Change& wanted, trust::Document& document) {
-  LANDER_ASSIGN(const auto signer, read_public_key_file(session.world, wanted.signer));
-  const base::Bytes der = signer.to_der();
+void put_signer(const Change& wanted, const base::Bytes& der, trust::Document& document) {
   auto at = std::find_if(document.signers.begin(), document.signers.end(), [&](const auto& s) {
     return s.vendor == wanted.vendor && s.key_der == der;
   });
   if (at == document.signers.end())
     at = document.signers.insert(document.signers.end(), {wanted.vendor, der, {}});
   at->packages = split(wanted.packages, ',');
-  return {};
 }
 
 base::Status add(Session& session, const Change& wanted) {
@@ -155,9 +153,20 @@ base::Status add(Session& session, const Change& wanted) {
     return session.usage("add whom? Say --vendor V --signer FILE, or --recipient CARD");
   LANDER_TRY(session.need("hub"));
   LANDER_ASSIGN(const auto root, read_key_file(session.world, wanted.key));
+  base::Bytes der;
+  trust::Recipient recipient;
+  if (signer) {
+    LANDER_ASSIGN(const auto key, read_public_key_file(session.world, wanted.signer));
+    der = key.to_der();
+  } else {
+    LANDER_ASSIGN(recipient, read_recipient(session, wanted.recipient));
+  }
   LANDER_ASSIGN(auto document, current(session, root));
-  LANDER_TRY(signer ? add_signer(session, wanted, document)
-                    : add_recipient(session, wanted, document));
+  if (signer) {
+    put_signer(wanted, der, document);
+  } else {
+    put_recipient(session, std::move(recipient), document);
+  }
   ++document.version;
   document.issued = session.now();
   LANDER_ASSIGN(const Json answer, put(session, document, root));
