@@ -158,8 +158,13 @@ base::Status wipe(Session& session, const Wanted& wanted) {
       table.add({text_of(one, "datastream"), text_of(one, "from"), why_text(text_of(one, "why"))});
     if (!table.empty()) session.say(table);
   }
-  if (gone > 0 || kept.empty()) return {};
-  return Error(Code::kConflict, "nothing was deleted: no recipient is known to hold it");
+  const std::int64_t waiting = integer_of(answer, "waiting");
+  if (gone > 0 || (kept.empty() && waiting == 0)) return {};
+  return Error(Code::kConflict,
+               "nothing was deleted: no receipt came" +
+                   (waiting == 0 ? std::string()
+                                 : " for " + plural(waiting, "item", "items") + " that wait") +
+                   ". Take the stick to its reader, and back to this site");
 }
 
 }  // namespace

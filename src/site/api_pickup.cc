@@ -114,6 +114,12 @@ std::string_view why_of(store::Wiped::Kept::Why why) {
 Response wipe(Server& server, base::TimeUs before) {
   const auto wiped = server.store().wipe(before);
   if (!wiped.ok()) return problem(wiped.error());
+  const auto lanes = server.store().lanes();
+  if (!lanes.ok()) return problem(lanes.error());
+  std::uint64_t waiting = 0;
+  for (const auto& lane : *lanes) {
+    if (lane.lane >= link::kLaneBulk) waiting += lane.waiting;
+  }
   Json kept = Json::array();
   for (const auto& one : wiped->kept)
     kept.push_back(
@@ -121,6 +127,7 @@ Response wipe(Server& server, base::TimeUs before) {
   return api::reply(200, {{"observations", wiped->observations},
                           {"bytes", wiped->bytes},
                           {"before", api::time(before)},
+                          {"waiting", waiting},
                           {"kept", kept}});
 }
 

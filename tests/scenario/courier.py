@@ -1,14 +1,13 @@
 """A site without a network: a stick carries its data out and its way in; a laptop is a recipient of its own."""
 
+import datetime
 import json
 import os
-import pathlib
-import subprocess
 
 import scenario  # first: it says where demo/ is
 from fleet import Fleet
 from mqtt import Publisher
-from rig import program, wait_for
+from rig import wait_for
 
 DESIRED = """
 asset: acme/works
@@ -16,7 +15,7 @@ sources:
   - {id: broker, driver: mqtt, address: "127.0.0.1:%d"}
 datastreams:
   - {id: level, asset: tank, property: level, unit: m, policy: {uplink: summary, pickup: true},
-     from: {source: broker, address: "tank#/level", sequence: /n, interval: 10ms}}
+     from: {source: broker, address: "tank#/level", sequence: /n, time: /t, interval: 10ms}}
   - {id: secret, asset: tank, property: recipe, unit: "1", policy: {uplink: never, pickup: false},
      from: {source: broker, address: "tank#/secret", sequence: /n, interval: 10ms}}
 %s
@@ -42,14 +41,16 @@ class Courier(scenario.Scenario):
         self.in_sync(self.site)
         self.publisher = Publisher(self.broker.port)
         self.at_site = scenario.Lander(self.site.data)
-        self.n = 0
+        self.n, self.began = 0, datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(hours=6)
 
     def measure(self, count):
         for _ in range(count):
-            self.publisher.publish("tank", json.dumps({"level": round(1 + self.n * 1e-4, 4), "secret": 42.25 + self.n, "n": self.n}))
+            at = self.began + datetime.timedelta(seconds=self.n)
+            self.publisher.publish("tank", json.dumps({"level": round(1 + self.n * 1e-4, 4), "secret": 42.25 + self.n, "n": self.n,
+                                                       "t": at.strftime("%Y-%m-%dT%H:%M:%SZ")}))
             self.n += 1
         self.publisher.flush()
-        wait_for("all is stored", lambda: len(self.samples(self.site, datastream="level")) == self.n, 30)
+        wait_for("all is stored", lambda: len(self.samples(self.site, datastream="level", last="12h")) == self.n, 30)
 
     def pickup(self, *more):
         return json.loads(self.at_site("--json", "pickup", self.stick, *more))
@@ -85,8 +86,8 @@ class Courier(scenario.Scenario):
 
         # Nobody has told the site yet that it arrived.
         said = self.at_site.refused("wipe", "--yes")
-        self.assertIn("no receipt came", said)
-        self.assertEqual(len(self.samples(self.site, datastream="level")), self.n)
+        self.assertIn("nothing was deleted", said)
+        self.assertEqual(len(self.samples(self.site, datastream="level", last="12h")), self.n)
 
         # The way in: a desired state, an app's package, and the receipts.
         self.fleet.trust_vendor()
@@ -101,6 +102,7 @@ class Courier(scenario.Scenario):
         job = wait_for("the pickup that began by itself", lambda: next(
             (j for j in [self.site.api.get(self.site.api.of_site("/pickup"))] if j["state"] == "done"), None), 30)
         self.assertGreater(job["brought"], 0)
+        self.pickup()
         self.assertEqual(self.to_hub()["refused"], [])
         wait_for("the hub knows that it runs", lambda: self.fleet.component("north", "app/level-watch")["status"] == "applied", 5)
 
