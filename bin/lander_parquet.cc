@@ -65,7 +65,6 @@ Result<std::string> ask(const std::string& tenant_folder, const std::string& sql
 
 int main(int argc, char** argv) {
   // Not a command for people: lake::run_sql starts it, with limits, for one query.
-  if (argc == 3 && std::string_view(argv[1]) == "sql-worker")
-    return lander::lake::sql_worker_main(argv[2]);
+  if (argc == 2 && std::string_view(argv[1]) == "sql-worker") lander::lake::sql_worker_main();
   return lander::cli::main(argc, argv, open, {open_lake, ask});
 }
