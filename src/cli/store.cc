@@ -248,7 +248,7 @@ Json json_of(const Exported& done, const std::string& file) {
   Json gaps = Json::array();
   for (const auto& [datastream, gap] : done.gaps) {
     gaps.push_back({{"datastream", datastream},
-                    {"why", gap.why == store::Gap::Why::kThinned ? "thinned" : "damaged"},
+                    {"why", store::to_string(gap.why)},
                     {"from", base::to_rfc3339(gap.from)},
                     {"to", base::to_rfc3339(gap.to)},
                     {"observations", gap.observations}});
@@ -285,12 +285,11 @@ Status export_them(Session& session, Wanted& wanted) {
     return {};
   }
   for (const auto& [datastream, gap] : done.gaps) {
-    const bool thinned = gap.why == store::Gap::Why::kThinned;
     session.note(
         "missing: " + datastream + ", " + base::to_rfc3339(gap.from) + " to " +
         base::to_rfc3339(gap.to) + ", " +
-        plural(static_cast<std::int64_t>(gap.observations), "observation", "observations") +
-        (thinned ? ": thinned for room" : ": damaged"));
+        plural(static_cast<std::int64_t>(gap.observations), "observation", "observations") + ": " +
+        std::string(store::to_string(gap.why)));
   }
   session.say(wanted.order.out + ": " +
               plural(static_cast<std::int64_t>(done.observations), "observation", "observations") +

@@ -8,6 +8,7 @@
 #include <random>
 
 #include "lake/duck.h"
+#include "lake/parquet_file.h"
 #include "os/files.h"
 
 namespace lander::lake {
@@ -149,6 +150,57 @@ TEST_F(ParquetTest, RowGroupsEndBetweenSeriesAndAReaderOfOneReadsLittleElse) {
                                      sql_literal(path_) + ")");
   ASSERT_TRUE(pairs.ok()) << pairs.error().message();
   EXPECT_EQ((*pairs)[0], (Row{std::string("key"), std::string("value")}));
+}
+
+TEST_F(ParquetTest, AnExportHoldsItsBlocksInTheirOrder) {
+  sensing::Datastream of;
+  of.id = "p1";
+  of.asset = "acme/north/p-101";
+  of.unit = "bar";
+  auto file = ParquetFile::create(path_).value();
+  for (const auto kind : {sensing::Kind::kNumber, sensing::Kind::kInteger, sensing::Kind::kBoolean,
+                          sensing::Kind::kText}) {
+    sensing::Block block;
+    block.kind = of.kind = kind;
+    block.times = {1, 2};
+    block.qualities = {sensing::Quality::kGood, sensing::Quality::kBad};
+    if (kind == sensing::Kind::kNumber) block.numbers = {0.5, -1};
+    if (kind == sensing::Kind::kInteger) block.integers = {7, INT64_MAX};
+    if (kind == sensing::Kind::kBoolean) block.booleans = {true, false};
+    if (kind == sensing::Kind::kText) block.strings = {"open", "\xff"};
+    ASSERT_TRUE(file->add(of, kind == sensing::Kind::kText ? INT64_MAX : 500, block).ok());
+  }
+  EXPECT_FALSE(os::system_files().exists(path_)) << "not before it is whole";
+  ASSERT_TRUE(file->finish().ok());
+  const auto rows = session_
+                        ->query(
+                            "SELECT kind, value, value_integer, value_text, quality, "
+                            "time_error_us, epoch_us(time), unit FROM read_parquet(" +
+                            sql_literal(path_) + ")")
+                        .value();
+  ASSERT_EQ(rows.size(), 8u);
+  const auto text = [](const char* it) { return std::string(it); };
+  const std::int64_t error = 500;
+  EXPECT_EQ(rows[0],
+            (Row{text("number"), 0.5, {}, {}, text("Good"), error, std::int64_t{1}, text("bar")}));
+  EXPECT_EQ(rows[3], (Row{text("integer"),
+                          9223372036854775807.0,
+                          INT64_MAX,
+                          {},
+                          text("Bad"),
+                          error,
+                          std::int64_t{2},
+                          text("bar")}));
+  EXPECT_EQ(rows[4],
+            (Row{text("boolean"), 1.0, {}, {}, text("Good"), error, std::int64_t{1}, text("bar")}));
+  EXPECT_EQ(rows[7], (Row{text("text"),
+                          {},
+                          {},
+                          text("\xEF\xBF\xBD"),
+                          text("Bad"),
+                          {},
+                          std::int64_t{2},
+                          text("bar")}));
 }
 
 }  // namespace

@@ -20,6 +20,7 @@ TEST(StoreLife, HoldsWhatItWasGivenOverALongLifeWithRestartsAndCrashes) {
     const auto wrong = work.step();
     ASSERT_FALSE(wrong) << "step " << work.steps() << ": " << *wrong;
   }
+  EXPECT_GT(work.wiped(), 0u);
 }
 
 // Four parts, so that they run beside each other: 10,000 crash points together.
@@ -30,6 +31,12 @@ TEST_P(StoreCrashes, LoseNothingWhereverTheStoreIsCut) {
   const Verdict verdict = try_crashes({.seed = GetParam(), .points = 2'500, .every = 4});
   EXPECT_FALSE(verdict.violation) << told(verdict);
   EXPECT_GE(verdict.points, 2'500u);
+}
+
+// Long enough that whole hours are carried off and wiped.
+TEST(StoreLife, LosesNothingThatWasNotWipedInLongLives) {
+  const Verdict verdict = try_crashes({.seed = 5000, .points = 1'000, .steps = 300, .every = 120});
+  EXPECT_FALSE(verdict.violation) << told(verdict);
 }
 
 TEST(StoreLife, AcknowledgesNothingFalseWhenAnyCallFailsAndGoesOnWithTheDisk) {

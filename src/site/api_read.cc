@@ -85,11 +85,10 @@ base::Result<Json> observations(const store::Store& store, const http::Request& 
     };
     LANDER_ASSIGN(const auto gaps, store.read(key, range.from, range.to, limit + 1, take));
     for (const store::Gap& gap : gaps) {
-      entry["gaps"].push_back(
-          {{"why", gap.why == store::Gap::Why::kThinned ? "thinned" : "damaged"},
-           {"from", api::time(gap.from)},
-           {"to", api::time(gap.to)},
-           {"observations", gap.observations}});
+      entry["gaps"].push_back({{"why", store::to_string(gap.why)},
+                               {"from", api::time(gap.from)},
+                               {"to", api::time(gap.to)},
+                               {"observations", gap.observations}});
     }
   }
   if (series.empty()) {

@@ -14,20 +14,6 @@ using api::problem;
 
 constexpr std::size_t kIncidents = 100;  // the newest
 
-std::string_view kind_of(store::Incident::Kind kind) {
-  switch (kind) {
-    case store::Incident::Kind::kDamaged:
-      return "damaged";
-    case store::Incident::Kind::kThinned:
-      return "thinned";
-    case store::Incident::Kind::kDiskFull:
-      return "disk-full";
-    case store::Incident::Kind::kDiskFailed:
-      return "disk-failed";
-  }
-  return "other";
-}
-
 // Newest first.
 base::Result<Json> incidents(const store::Store& store, std::uint64_t newest) {
   const std::uint64_t after = newest > kIncidents ? newest - kIncidents : 0;
@@ -35,7 +21,7 @@ base::Result<Json> incidents(const store::Store& store, std::uint64_t newest) {
   Json out = Json::array();
   for (auto at = list.rbegin(); at != list.rend() && out.size() < kIncidents; ++at) {
     out.push_back({{"id", at->id},
-                   {"kind", kind_of(at->kind)},
+                   {"kind", store::to_string(at->kind)},
                    {"time", api::time(at->time)},
                    {"datastream", at->datastream},
                    {"from", api::time(at->from)},

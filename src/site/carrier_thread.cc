@@ -1,6 +1,7 @@
 #include "site/carrier_thread.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "os/log.h"
 
@@ -11,6 +12,8 @@ constexpr base::DurationUs kDataEvery = 5 * base::kSecond;  // what is not urgen
 constexpr base::DurationUs kFirstRetry = base::kSecond;
 constexpr base::DurationUs kLastRetry = 30 * base::kSecond, kLastDearRetry = 5 * base::kMinute;
 constexpr base::DurationUs kLookAgain = base::kMinute;  // for the next contact of a plan
+constexpr std::size_t kLongMessage = 64 << 10;
+constexpr int kGoOnTimes = 20;  // then it is made anew: what waits may have changed
 constexpr base::DurationUs kBetweenCopies = 150 * base::kMillisecond;
 
 base::DurationUs monotonic() { return os::system_clock().monotonic_us(); }
@@ -126,7 +129,10 @@ void CarrierThread::loop() {
 std::optional<base::DurationUs> CarrierThread::contact(const Look& before) {
   const std::string& id = config_.terms.id;
   base::Result<Uplink::Outgoing> out = base::Error(base::Code::kInternal, "not asked");
-  if (!desk_.run_on_core([&](Core& core) { out = core.next_message(id, before.vitals); })) {
+  if (broken_) {
+    out = *std::exchange(broken_, std::nullopt);
+  } else if (!desk_.run_on_core(
+                 [&](Core& core) { out = core.next_message(id, before.vitals); })) {
     return std::nullopt;
   }
   if (!out.ok()) {
@@ -151,7 +157,10 @@ std::optional<base::DurationUs> CarrierThread::contact(const Look& before) {
     for (const auto& message : contact->received) exchange.down += message.size();
   } else {
     exchange.failure = contact.error().message();
+    exchange.goes_on = out->sealed.size() >= kLongMessage && ++broken_times_ < kGoOnTimes;
+    if (exchange.goes_on) broken_ = *out;
   }
+  if (!broken_) broken_times_ = 0;
   bool fetched = false;
   const bool went_on = desk_.run_on_core([&](Core& core) {
     core.exchanged(id, exchange);

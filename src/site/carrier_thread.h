@@ -53,6 +53,9 @@ class CarrierThread {
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   bool stopping_ = false, due_ = false, news_ = false;
+  // A long message that broke off goes on where it did, if it is the same bytes again.
+  std::optional<Uplink::Outgoing> broken_;
+  int broken_times_ = 0;
   std::uint64_t failures_ = 0;
   bool connected_ = false;
   base::DurationUs next_try_in_ = 0;

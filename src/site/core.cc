@@ -418,7 +418,7 @@ bool Core::has_waiting(const std::string& carrier) {
 
 void Core::exchanged(const std::string& carrier, const Ways::Exchange& exchange) {
   ways_.exchanged(carrier, exchange);
-  if (uplink_ && !exchange.failure.empty()) uplink_->lost(carrier);
+  if (uplink_ && !exchange.failure.empty() && !exchange.goes_on) uplink_->lost(carrier);
 }
 
 base::Status Core::take_message(base::ByteView sealed, base::DurationUs round_trip) {

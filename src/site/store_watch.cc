@@ -135,11 +135,13 @@ void StoreWatch::tell(const store::Incident& incident) {
     rule = "thinned";
     info.title = "Old data was thinned for room";
     info.severity = alert::Severity::kLow;
-    info.detail = "Of " + incident.datastream + ", " + when +
-                  ", as its policy says: " + incident.detail +
-                  ". More may follow while the disk is full.";
+    info.detail = incident.datastream.empty()
+                      ? "What waited to leave, " + when + ": " + incident.detail
+                      : "Of " + incident.datastream + ", " + when +
+                            ", as its policy says: " + incident.detail +
+                            ". More may follow while the disk is full.";
   } else {
-    return;  // refused() and accepted() told it while it lasted
+    return;  // refused() and accepted() told it while it lasted; a person wiped
   }
   if (!incident.datastream.empty()) rule += "/" + incident.datastream;
   raise(rule, std::move(info), incident.time, false);

@@ -198,7 +198,13 @@ base::Result<bool> Uplink::offer_raw(const link::Standing& carrier, std::size_t 
                 context_.store.heads(link::kLaneBulk, outbox_.through(link::kLaneBulk), 2));
   // Beside one that is under way another one may be made.
   if (waiting.size() > 1) return false;
-  return context_.store.offer_raw(bytes);
+  auto offered = context_.store.offer_raw(bytes);
+  // No room to copy what was stored before it had an exit; all else is offered even so.
+  if (!offered.ok() && offered.error().code() == base::Code::kExhausted) {
+    os::log_warn("link", "older observations wait for room", {{"error", offered.error().message()}});
+    return false;
+  }
+  return offered;
 }
 
 base::Result<Uplink::Outgoing> Uplink::next(const std::string& carrier,

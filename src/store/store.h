@@ -139,6 +139,8 @@ struct Gap {
   std::uint64_t observations = 0;
 };
 
+std::string_view to_string(Gap::Why why);  // "damaged", "thinned", "wiped"
+
 // Something an operator must know, kept for good in the order it happened.
 struct Incident {
   enum class Kind : std::uint8_t {
@@ -155,6 +157,8 @@ struct Incident {
   std::uint64_t observations = 0;  // lost, thinned or refused (as often as they were)
   std::string detail;              // for people
 };
+
+std::string_view to_string(Incident::Kind kind);  // "damaged", "disk-full", ...
 
 struct Stats {
   // Of the database file, unused_bytes are free within it.
