@@ -148,14 +148,17 @@ base::Status Courier::add_items(const carrier::PartAsked& asked, link::Bundle& b
   store::Store& store = context_.store;
   if (asked.lane == link::kLanePickup) LANDER_TRY(store.start_pickup());
   LANDER_ASSIGN(Chosen chosen, choose(asked));
+  const bool makes = asked.lane >= link::kLaneBulk && asked.before == INT64_MAX;
   // At the end of the lane more is made first, a step at a time. Without room for it what is there
   // goes.
-  if (asked.lane >= link::kLaneBulk && asked.before == INT64_MAX && chosen.bytes < kGoodBytes) {
+  if (makes && chosen.bytes < kGoodBytes) {
     const auto more = store.offer_raw(kOfferBytes);
     if (!more.ok() && more.error().code() != Code::kExhausted) return more.error();
     out.more = more.ok() && *more;
     if (out.more) return {};
     LANDER_ASSIGN(chosen, choose(asked));
+  } else if (makes) {
+    chosen.more = true;  // nobody looked whether there is
   }
   out.more = chosen.more;
   LANDER_ASSIGN(auto items, store.items(asked.lane, chosen.numbers, link::kMaxBundleBytes));

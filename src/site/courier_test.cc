@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "site/site_fixture.h"
 
 namespace lander::site {
@@ -24,13 +26,13 @@ class CourierTest : public Site {
     measure(500);
   }
 
-  void measure(std::size_t count) {
+  void measure(std::size_t count, bool noise = false) {
     store::Batch batch;
     for (std::size_t i = 0; i < count; ++i) {
       sensing::Observation o;
       o.series = store->keys("v").front();
       o.time = kNow + static_cast<base::TimeUs>(++measured) * base::kSecond;
-      o.value = static_cast<double>(measured);
+      o.value = noise ? std::generate_canonical<double, 53>(random) : static_cast<double>(measured);
       batch.observations.push_back(std::move(o));
     }
     ASSERT_TRUE(store->commit(batch).ok());
@@ -98,6 +100,7 @@ class CourierTest : public Site {
 
   Laptop laptop;
   std::uint64_t measured = 0;
+  std::mt19937_64 random{1};
 };
 
 TEST_F(CourierTest, TheHubGetsWhatANetworkWouldBringAndRawObservations) {
@@ -107,6 +110,20 @@ TEST_F(CourierTest, TheHubGetsWhatANetworkWouldBringAndRawObservations) {
   const auto bundle = link::open(raw[0].sealed, keys_of(hub), {"acme", "pump-7", false});
   ASSERT_TRUE(bundle.ok()) << bundle.error().message();
   EXPECT_EQ(observations(bundle->items), 500u);
+}
+
+TEST_F(CourierTest, APickupTakesAllThereIsInFullFilesWhateverWasOfferedBefore) {
+  for (int i = 0; i < 12; ++i) measure(50'000, true);
+  const auto raw = parts("hub", link::kLanePickup);
+  std::size_t total = 0;
+  for (const auto& part : raw) {
+    const auto bundle = link::open(part.sealed, keys_of(hub), {"acme", "pump-7", false});
+    ASSERT_TRUE(bundle.ok()) << bundle.error().message();
+    total += observations(bundle->items);
+  }
+  EXPECT_EQ(total, measured);
+  ASSERT_GT(raw.size(), 1u);
+  EXPECT_LT(raw.size(), 6u);
 }
 
 TEST_F(CourierTest, OnceOthersAreNamedAndTheHubIsNotNothingRawIsSealedForIt) {
