@@ -29,7 +29,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         }
         for (const link::Tombstone& gone : bundle->gone) receiver.skip(bundle->epoch, gone);
         link::Outbox outbox(bundle->epoch);
-        outbox.receipts(bundle->receipts, bundle->sent, true);
+        outbox.receipts(bundle->receipts, bundle->sent, true, true);
         outbox.noticed(bundle->noticed);
         link::Instances instances;
         bool changed = false;

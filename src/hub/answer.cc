@@ -50,15 +50,15 @@ base::Status Core::renew_epoch() {
 }
 
 base::Status Core::take_receipts(Site& site, const std::vector<link::Receipt>& receipts,
-                                 base::TimeUs sent, bool whole) {
+                                 base::TimeUs sent) {
   const bool unknown = std::any_of(receipts.begin(), receipts.end(), [&](const auto& receipt) {
     return receipt.epoch == context_.state.epoch() && receipt.lane != link::kLaneBulk &&
            receipt.held.through() > site.last_item[receipt.lane];
   });
   // Of numbers that this database never gave.
   if (unknown) return renew_epoch();
-  // A site that was restored forgets what it held: all that still waits goes to it again.
-  const auto moved = site.outbox.receipts(receipts, sent, whole);
+  // By the site's own clock, which may jump: what it takes back is only what goes to it again.
+  const auto moved = site.outbox.receipts(receipts, sent, true, true);
   for (const auto& [lane, through] : moved.forward) {
     if (lane == link::kLaneAlert && site.lake_due) continue;  // the lake is told from there
     LANDER_TRY(context_.state.forget_items(site.key, lane, through));
@@ -66,7 +66,37 @@ base::Status Core::take_receipts(Site& site, const std::vector<link::Receipt>& r
   return {};
 }
 
+// A site that was restored from a copy lacks what it had receipted, and says so by its revision.
+base::Status Core::repeat_desired(Site& site, const link::Bundle& bundle) {
+  const auto last = site.last_item.find(link::kLaneState);
+  const bool waits =
+      last != site.last_item.end() && site.outbox.through(link::kLaneState) < last->second;
+  if (bundle.desired_revision >= site.desired.revision || waits) return {};
+  Batch batch;
+  batch.items.push_back({site.key, link::kLaneState, "desired", twin::encode(site.desired)});
+  const Tenant* tenant = find_tenant(site.key.tenant);
+  if (tenant != nullptr && !tenant->trust_document.empty()) {
+    batch.items.push_back({site.key, link::kLaneState, "trust", tenant->trust_document});
+  }
+  return commit(batch);
+}
+
+// What it once receipted is kept no longer: its numbers are accounted for.
+base::Status Core::add_tombstones(Site& site, link::Bundle& reply) {
+  for (const auto& [lane, last] : site.last_item) {
+    const std::uint64_t through = site.outbox.through(lane);
+    if (through >= last) continue;
+    LANDER_ASSIGN(const auto first, context_.state.heads(site.key, lane, through, 1));
+    const std::uint64_t kept = first.empty() ? last + 1 : first.front().number;
+    if (kept <= through + 1) continue;
+    LANDER_ASSIGN(auto lost, link::Ranges::from({{through + 1, kept - 1}}));
+    reply.gone.push_back({lane, link::Gone::kLost, std::move(lost)});
+  }
+  return {};
+}
+
 base::Status Core::add_items(Site& site, link::Bundle& reply) {
+  LANDER_TRY(add_tombstones(site, reply));
   const link::Standing carrier = back();
   const base::DurationUs monotonic = context_.clock.monotonic_us();
   LANDER_ASSIGN(const auto chosen,
@@ -89,7 +119,7 @@ base::Status Core::add_items(Site& site, link::Bundle& reply) {
 }
 
 base::Result<base::Bytes> Core::answer(Site& site, const link::Bundle& bundle) {
-  LANDER_TRY(take_receipts(site, bundle.receipts, bundle.sent, true));
+  LANDER_TRY(take_receipts(site, bundle.receipts, bundle.sent));
   link::Bundle reply;
   reply.tenant = site.key.tenant;
   reply.site = site.key.site;
@@ -101,6 +131,7 @@ base::Result<base::Bytes> Core::answer(Site& site, const link::Bundle& bundle) {
   reply.receipts = site.receiver.receipts(bundle.epoch);
   if (const auto shorts = site.shorts.find(bundle.epoch); shorts != site.shorts.end())
     reply.noticed = shorts->second.noticed;
+  LANDER_TRY(repeat_desired(site, bundle));
   LANDER_TRY(add_items(site, reply));
   add_blobs(site, bundle.wants, reply);
   return link::seal(reply, keys_for(site));

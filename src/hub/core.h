@@ -208,7 +208,9 @@ class Core {
   base::Result<base::Bytes> answer(Site& site, const link::Bundle& bundle);
   base::Result<base::Bytes> answer_to_copy(Site& site, const link::Bundle& bundle);
   base::Status take_receipts(Site& site, const std::vector<link::Receipt>& receipts,
-                             base::TimeUs sent, bool whole);
+                             base::TimeUs sent);
+  base::Status repeat_desired(Site& site, const link::Bundle& bundle);
+  base::Status add_tombstones(Site& site, link::Bundle& reply);
   base::Status renew_epoch();
   base::Status add_items(Site& site, link::Bundle& reply);
   void add_blobs(Site& site, const std::vector<link::Want>& wants, link::Bundle& reply);

@@ -161,8 +161,8 @@ struct World {
     ASSERT_TRUE(bundle.ok());
     if (!message.to_hub) {
       // What answers a bundle of this run is no old one that took long.
-      const base::TimeUs sent = bundle->heard > began ? bundle->sent : INT64_MIN;
-      const auto moved = sender.receipts(bundle->receipts, sent, true);
+      const auto moved =
+          sender.receipts(bundle->receipts, bundle->sent, true, bundle->heard > began);
       EXPECT_TRUE(moved.back.empty()) << "this hub was never restored";
       for (const auto& [lane, through] : moved.forward) {
         auto& items = outbox[lane];

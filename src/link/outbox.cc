@@ -60,8 +60,8 @@ bool Outbox::take_receipt(std::uint8_t number, const Ranges& held, Moved& moved)
   return true;
 }
 
-Outbox::Moved Outbox::receipts(const std::vector<Receipt>& receipts, base::TimeUs sent,
-                               bool whole) {
+Outbox::Moved Outbox::receipts(const std::vector<Receipt>& receipts, base::TimeUs sent, bool whole,
+                               bool answers) {
   Moved out;
   std::map<std::uint8_t, const Ranges*> of;
   for (const Receipt& receipt : receipts) {
@@ -75,7 +75,7 @@ Outbox::Moved Outbox::receipts(const std::vector<Receipt>& receipts, base::TimeU
     const auto found = of.find(lane);
     if (found == of.end() && !whole) continue;
     const Ranges& held = found == of.end() ? kNone : *found->second;
-    if (take_receipt(lane, held, out) || !newer) continue;
+    if (take_receipt(lane, held, out) || !newer || !answers) continue;
     lanes_[lane] = {held, {}};
     if (lane == kLaneAlert) noticed_ = {};
     out.back.emplace_back(lane, held.through());

@@ -63,8 +63,10 @@ class Outbox {
   std::uint64_t epoch() const { return epoch_; }
 
   // The peer's receipts, as they came together; those of another epoch are ignored. `sent`: the
-  // peer's time of them. `whole`: a lane that has none holds nothing (a bundle's; those of a short
-  // message are some). Returns the lanes whose through() moved.
+  // peer's time of them; INT64_MIN: not told. `whole`: a lane that has none holds nothing (a
+  // bundle's; those of a short message are some). `answers`: they answer what this run sent, so
+  // they are none that was long under way: only such may take back. Returns the lanes whose
+  // through() moved.
   struct Moved {
     // The owner forgets items up to it.
     std::vector<std::pair<std::uint8_t, std::uint64_t>> forward;  // lane, through
@@ -72,7 +74,8 @@ class Outbox {
     // What it no longer holds waits again; the owner recalls it.
     std::vector<std::pair<std::uint8_t, std::uint64_t>> back;
   };
-  Moved receipts(const std::vector<Receipt>& receipts, base::TimeUs sent, bool whole);
+  Moved receipts(const std::vector<Receipt>& receipts, base::TimeUs sent, bool whole,
+                 bool answers);
   void noticed(const Ranges& alerts) { noticed_.merge(alerts); }
   // Up to here everything is receipted and forgotten (as the owner stored it).
   void set_through(std::uint8_t lane, std::uint64_t through);

@@ -61,7 +61,7 @@ class Box : public testing::Test {
   Outbox::Moved receipt(std::uint8_t lane,
                         std::vector<std::pair<std::uint64_t, std::uint64_t>> held,
                         base::TimeUs sent, bool whole = false) {
-    return outbox_.receipts({{1, lane, *Ranges::from(held)}}, sent, whole);
+    return outbox_.receipts({{1, lane, *Ranges::from(held)}}, sent, whole, true);
   }
 
   Outbox outbox_{1};

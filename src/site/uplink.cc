@@ -201,7 +201,8 @@ base::Result<bool> Uplink::offer_raw(const link::Standing& carrier, std::size_t 
   auto offered = context_.store.offer_raw(bytes);
   // No room to copy what was stored before it had an exit; all else is offered even so.
   if (!offered.ok() && offered.error().code() == base::Code::kExhausted) {
-    os::log_warn("link", "older observations wait for room", {{"error", offered.error().message()}});
+    os::log_warn("link", "older observations wait for room",
+                 {{"error", offered.error().message()}});
     return false;
   }
   return offered;

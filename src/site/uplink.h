@@ -106,7 +106,7 @@ class Uplink {
   base::Status take_short(base::ByteView sealed);
   base::Status effect(const link::Item& item, const twin::Desired& in_force,
                       Effects& effects) const;
-  void receipts(std::vector<link::Receipt> receipts, base::TimeUs sent, bool whole);
+  void receipts(std::vector<link::Receipt> receipts, base::TimeUs sent, bool whole, bool answers);
   base::Status count_sent(std::uint8_t lane, std::uint64_t from, std::uint64_t through);
   base::Status renew_keys();
 

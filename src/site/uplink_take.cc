@@ -85,7 +85,7 @@ base::Status Uplink::take_short(base::ByteView sealed) {
   newest_down_ = std::max(newest_down_, opened.counter);
   outbox_.noticed(message.noticed);
   // It may be old: it never takes anything back.
-  receipts(message.receipts, INT64_MIN, false);
+  receipts(message.receipts, INT64_MIN, false, false);
   return {};
 }
 
@@ -111,7 +111,7 @@ base::Result<std::optional<twin::Desired>> Uplink::take_bundle(base::ByteView se
   }
   outbox_.noticed(bundle.noticed);
   // What answers a bundle of this run is no old one that took long.
-  receipts(bundle.receipts, bundle.heard > began_utc_ ? bundle.sent : INT64_MIN, true);
+  receipts(bundle.receipts, bundle.sent, true, bundle.heard > began_utc_);
   if (bundle.refused_epoch == outbox_.epoch()) {
     LANDER_TRY(
         renew_epoch("another machine goes on under this one's: it is a copy of this site, "
@@ -150,7 +150,8 @@ base::Result<std::optional<twin::Desired>> Uplink::take_bundle(base::ByteView se
   return std::move(effects.desired);
 }
 
-void Uplink::receipts(std::vector<link::Receipt> receipts, base::TimeUs sent, bool whole) {
+void Uplink::receipts(std::vector<link::Receipt> receipts, base::TimeUs sent, bool whole,
+                      bool answers) {
   std::erase_if(receipts, [&](const link::Receipt& receipt) {
     if (receipt.lane != link::kLanePickup) return false;
     if (auto kept = courier_.receipted(std::string(link::kHub), receipt); !kept.ok()) {
@@ -162,7 +163,7 @@ void Uplink::receipts(std::vector<link::Receipt> receipts, base::TimeUs sent, bo
   });
   std::map<std::uint8_t, std::uint64_t> before;
   for (std::uint8_t lane = 0; lane < link::kLanes; ++lane) before[lane] = outbox_.through(lane);
-  const auto moved = outbox_.receipts(receipts, sent, whole);
+  const auto moved = outbox_.receipts(receipts, sent, whole, answers);
   for (const auto& [lane, through] : moved.forward) {
     if (auto status = count_sent(lane, before[lane], through); !status.ok()) {
       // They are receipted again at the next start, when `through` is read from the store.
