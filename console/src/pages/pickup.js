@@ -9,16 +9,18 @@ import { Badge } from '../parts/badges.js';
 
 const kStates = { idle: ['off', 'Nothing picked up yet'], running: ['info', 'Picking up'], done: ['ok', 'Picked up'], failed: ['bad', 'Stopped'] };
 
+const files = (n) => (n === 1 ? '1 file' : `${number(n)} files`);
+
 function Running({ of: p }) {
   const all = p.bytes + p.bytes_left;
   return html`
     <p role="status">${p.folder}, for ${p.peer || 'everybody'}: <span class="num">${all ? percent(p.bytes / all) : ''}</span></p>
     <progress max=${all || 1} value=${p.bytes} aria-label="Picked up"></progress>
-    <p class="muted num">${number(p.files)} files, ${bytes(p.bytes)}${p.bytes_a_second > 0 ? `, ${bytes(p.bytes_a_second)}/s` : ''}; ${bytes(p.bytes_left)} left${p.eta_s > 1 ? `, ${duration(p.eta_s)}` : ''}</p>`;
+    <p class="muted num">${files(p.files)}, ${bytes(p.bytes)}${p.bytes_a_second > 0 ? `, ${bytes(p.bytes_a_second)}/s` : ''}; ${bytes(p.bytes_left)} left${p.eta_s > 1 ? `, ${duration(p.eta_s)}` : ''}</p>`;
 }
 
 const Ended = ({ of: p }) => html`
-  <p>${p.folder} <${Ago} at=${p.ended} />: <span class="num">${number(p.files)} files, ${bytes(p.bytes)}</span>${p.kept ? html`, ${number(p.kept)} were there already` : ''}${p.brought ? html`; ${number(p.brought)} files taken in from it` : ''}</p>
+  <p><code>${p.folder}</code> <${Ago} at=${p.ended} />: <span class="num">${files(p.files)} written, ${bytes(p.bytes)}</span>${p.kept ? html`, ${number(p.kept)} there already` : ''}${p.brought ? html`; ${files(p.brought)} taken in from it` : ''}</p>
   ${p.state === 'failed' && html`<p class="note">${p.reason}. What is written stays: plug it in again and it goes on.</p>`}
   ${p.refused.length > 0 && html`<p class="note">${p.refused[0]}</p>`}`;
 
