@@ -54,6 +54,7 @@ base::Result<Json> health(Server& server) {
               {"newest", api::time(s.newest)},
               {"thinned", s.thinned},
               {"damaged", s.damaged},
+              {"wiped", s.wiped},
               {"incidents", std::move(list)}};
 }
 
@@ -105,6 +106,7 @@ std::string Server::store_metrics() const {
   count("lander_store_duplicates", "Repeated observations that were dropped.", s.duplicates);
   count("lander_store_thinned", "Observations that went for room, as policies say.", s.thinned);
   count("lander_store_damaged", "Observations that are lost by damage.", s.damaged);
+  count("lander_store_wiped", "Observations that were carried off, and wiped.", s.wiped);
   if (s.oldest != 0) {
     gauge("lander_store_oldest_seconds", "Unix time of the oldest observation.", seconds(s.oldest));
     gauge("lander_store_newest_seconds", "Unix time of the newest observation.", seconds(s.newest));

@@ -73,6 +73,7 @@ function Whole({ of }) {
         ['Objects', of.objects ? `${number(of.objects)} (${bytes(b.objects)})` : undefined],
         ['Thinned for room', many(of.thinned)],
         ['Damaged', many(of.damaged)],
+        ['Carried off and wiped', of.wiped ? many(of.wiped) : undefined],
       ]} />
     <//>
     <${Card} title="What happened to stored data">
