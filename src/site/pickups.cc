@@ -171,6 +171,9 @@ void Pickups::run(const Mounted& stick, const std::string& peer) {
   });
   met_.insert(stick.folder());
   const auto done = pick_up(stick, peer);
+  // Pulled out, and perhaps back before the next look: it begins by itself then, too.
+  if (!done.ok() && !os::open_folder_within(stick.root, stick.path).ok())
+    met_.erase(stick.folder());
   const base::DurationUs took = clock_.monotonic_us() - began;
   change([&](State& state) {
     state.state = done.ok() ? "done" : "failed";

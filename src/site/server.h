@@ -2,8 +2,8 @@
 //
 // Threads: HTTP I/O; pipeline (Intake); core (all state, all commits); reader (queries, password
 // checks, starting and stopping of drivers); upkeep (the store's background work); trainer;
-// webhook; one for each source and each carrier. Nobody waits for a slower one: the core never
-// reads much, the pipeline never touches the disk.
+// webhook; courier (sticks, wiping); one for each source and each carrier. Nobody waits for a
+// slower one: the core never reads much, the pipeline never touches the disk.
 #pragma once
 
 #include <atomic>
