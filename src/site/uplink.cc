@@ -1,6 +1,7 @@
 #include "site/uplink.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "base/cbor.h"
 #include "os/log.h"
@@ -192,12 +193,7 @@ base::Result<std::vector<link::Item>> Uplink::bodies(const std::vector<link::Hea
 
 // Raw observations become items when they can leave, so that they are few and small. True: there
 // is more.
-base::Result<bool> Uplink::offer_raw(const link::Standing& carrier, std::size_t bytes) {
-  if (carrier.terms.price > 0 || context_.store.utc_now().error == INT64_MAX) return false;
-  LANDER_ASSIGN(const auto waiting,
-                context_.store.heads(link::kLaneBulk, outbox_.through(link::kLaneBulk), 2));
-  // Beside one that is under way another one may be made.
-  if (waiting.size() > 1) return false;
+base::Result<bool> Uplink::offer_raw(std::size_t bytes) {
   auto offered = context_.store.offer_raw(bytes);
   // No room to copy what was stored before it had an exit; all else is offered even so.
   if (!offered.ok() && offered.error().code() == base::Code::kExhausted) {
@@ -244,14 +240,20 @@ base::Result<Uplink::Outgoing> Uplink::next_bundle(const Ways::Way& way,
                           kBundleItems};
   carrier.left -= std::min<std::uint64_t>(carrier.left, overhead);
   carrier.left_for_others -= std::min<std::uint64_t>(carrier.left_for_others, overhead);
-  LANDER_ASSIGN(out.more, offer_raw(carrier, left.bytes));
-  LANDER_ASSIGN(const auto chosen, outbox_.choose(carrier, all, left, monotonic, heads()));
+  LANDER_ASSIGN(auto chosen, outbox_.choose(carrier, all, left, monotonic, heads()));
+  const auto bytes_of = [](const std::vector<link::Head>& heads) {
+    return std::accumulate(heads.begin(), heads.end(), std::size_t{0},
+                           [](std::size_t sum, const auto& head) { return sum + head.bytes; });
+  };
+  if (carrier.terms.price == 0 && bytes_of(chosen) < left.bytes / 2 &&
+      context_.store.utc_now().error != INT64_MAX) {
+    LANDER_ASSIGN(out.more, offer_raw(left.bytes));
+    LANDER_ASSIGN(chosen, outbox_.choose(carrier, all, left, monotonic, heads()));
+  }
   LANDER_ASSIGN(bundle.items, bodies(chosen));
   outbox_.sent(carrier, chosen, monotonic);
   out.items = bundle.items.size();
-  std::size_t bytes = 0;
-  for (const auto& item : bundle.items) bytes += link::wire_bytes(item);
-  out.more = out.more || bytes >= left.bytes / 2 || out.items >= kBundleItems;
+  out.more = out.more || bytes_of(chosen) >= left.bytes / 2 || out.items >= kBundleItems;
   LANDER_ASSIGN(out.sealed, link::seal(bundle, identity_.keys));
   return out;
 }

@@ -94,7 +94,7 @@ class Uplink {
   base::Result<Outgoing> next_bundle(const Ways::Way& way, std::uint64_t desired_revision,
                                      std::map<std::string, double> vitals);
   base::Result<Outgoing> next_brief(const Ways::Way& way);
-  base::Result<bool> offer_raw(const link::Standing& carrier, std::size_t bytes);
+  base::Result<bool> offer_raw(std::size_t bytes);
   base::Result<std::vector<link::Item>> bodies(const std::vector<link::Head>& heads) const;
   base::Result<std::uint64_t> next_counter();
   link::Outbox::Heads heads() const;
