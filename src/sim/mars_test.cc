@@ -91,12 +91,13 @@ class Far : public testing::Test {
   void transmit(const Space& space) {
     const base::DurationUs day = now_ % kDay;
     const bool contact = day < 16 * kHour;
-    if (!contact) return after(kSecond, [this, space] { transmit(space); });
+    if (!contact) return after(kDay - day, [this, space] { transmit(space); });
     if (!site_->core().has_waiting(kDeep) && now_ < next_heartbeat_)
-      return after(kSecond / 2, [this, space] { transmit(space); });
+      return after(5 * kSecond, [this, space] { transmit(space); });
     next_heartbeat_ = now_ + 10 * kMinute;
     const auto out = site_->next_message(kDeep);
     ASSERT_TRUE(out);
+    if (getenv("DBG")) fprintf(stderr,"%ld.%06ld short %d size %zu copies %d items %zu\n",(long)((now_-kBegin)/kSecond),(long)((now_-kBegin)%kSecond),(int)link::is_short(out->sealed),out->sealed.size(),out->copies,out->items);
     base::DurationUs took = 0;
     for (int copy = 0; copy < out->copies; ++copy) {
       took += static_cast<base::DurationUs>(static_cast<double>(out->sealed.size()) /
@@ -156,7 +157,7 @@ class Far : public testing::Test {
 TEST_F(Far, OnMarsEveryAlertComesOnceTheMostSevereFirstAndBulkCostsLittleMore) {
   site_->apply(
       yaml("carriers:\n  - {id: https, type: https}\n"
-           "  - {id: deep, type: mqtt, delay: 22m, copies: 6, contact: [\"00:00-16:00\"],"
+           "  - {id: deep, type: mqtt, delay: 22m, copies: 6, contact: [\"23:58-40:00\"],"
            " settings: {url: \"mqtt://relay:1883\"}}\n"));
   site_->exchanged("https", {0, 0, 0, "no route"});
   work(kMinute);
@@ -190,7 +191,7 @@ TEST_F(Far, OnMarsEveryAlertComesOnceTheMostSevereFirstAndBulkCostsLittleMore) {
 TEST_F(Far, OnMarsLossCostsAtMost60PercentMore) {
   site_->apply(
       yaml("carriers:\n  - {id: https, type: https}\n"
-           "  - {id: deep, type: mqtt, delay: 22m, copies: 6, contact: [\"00:00-16:00\"],"
+           "  - {id: deep, type: mqtt, delay: 22m, copies: 6, contact: [\"23:58-40:00\"],"
            " settings: {url: \"mqtt://relay:1883\"}}\n"));
   site_->exchanged("https", {0, 0, 0, "no route"});
   std::uint64_t payload = 0;

@@ -13,6 +13,7 @@ namespace {
 constexpr std::size_t kBundleItems = 2000;
 constexpr std::size_t kLeastRoom = 1 << 10;  // of items, beside a full bundle's overhead
 constexpr std::uint64_t kCountersAtOnce = 64;
+constexpr std::size_t kAnswersAwaited = 10'000;  // of bundles: far away, many are under way
 // Of a short message: some copies of it pass a narrow way within a second.
 constexpr std::size_t kBriefMessage = 1000, kLeastBrief = 48;
 
@@ -48,7 +49,6 @@ base::Status Uplink::load() {
   }
   LANDER_ASSIGN(const auto lanes, context_.store.lanes());
   began_ = context_.clock.monotonic_us();
-  began_utc_ = context_.now();
   for (const auto& lane : lanes) {
     // The pickup lane's floor is what any recipient holds: the courier keeps who holds what.
     if (lane.lane != link::kLanePickup) outbox_.set_through(lane.lane, lane.floor);
@@ -123,13 +123,15 @@ base::Result<std::uint64_t> Uplink::next_counter() {
 }
 
 base::Result<link::Bundle> Uplink::head(std::uint64_t desired_revision,
-                                        std::map<std::string, double> vitals) const {
+                                        std::map<std::string, double> vitals) {
   const auto now = context_.store.utc_now();
   link::Bundle out;
   out.tenant = identity_.tenant;
   out.site = identity_.site;
   out.epoch = outbox_.epoch();
   out.sent = now.time;
+  if (sent_at_.size() >= kAnswersAwaited) sent_at_.erase(sent_at_.begin());
+  sent_at_[out.sent] = context_.clock.monotonic_us();
   out.sent_error = now.error;
   out.instance = instance_;
   out.heard = heard_;
@@ -321,6 +323,7 @@ bool Uplink::has_waiting(const std::string& carrier) {
   }
   if (!chosen->empty()) return true;
   if (!standing.up || standing.terms.price > 0) return false;
+  if (context_.store.utc_now().error == INT64_MAX) return false;
   const auto lanes = context_.store.lanes();
   return !lanes.ok() || std::any_of(lanes->begin(), lanes->end(), [](const auto& lane) {
     return lane.unoffered && lane.lane == link::kLaneBulk;

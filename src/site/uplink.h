@@ -46,7 +46,7 @@ class Uplink {
 
   // A bundle's head, for whoever makes one: names, epoch, time, instance, receipts, what is gone.
   base::Result<link::Bundle> head(std::uint64_t desired_revision,
-                                  std::map<std::string, double> vitals) const;
+                                  std::map<std::string, double> vitals);
 
   // Opens, checks, makes durable, acts; whichever envelope it is. An item that does not decode is
   // receipted and logged: sending it again would not mend it. Returns a desired state that
@@ -121,7 +121,8 @@ class Uplink {
   link::Instance instance_;
   base::TimeUs heard_ = 0;
   base::DurationUs began_ = 0;  // monotonic
-  base::TimeUs began_utc_ = 0;
+  // When the newest bundles went, monotonic, by their `sent`.
+  std::map<base::TimeUs, base::DurationUs> sent_at_;
   std::map<std::uint8_t, std::uint64_t> last_at_start_;
   bool hub_is_behind_ = false;
   std::map<std::string, Sent> sent_;

@@ -94,8 +94,12 @@ base::Result<std::optional<twin::Desired>> Uplink::take_bundle(base::ByteView se
                                                                const twin::Desired& in_force) {
   LANDER_ASSIGN(link::Bundle bundle,
                 link::open(sealed, identity_.keys, {identity_.tenant, identity_.site, true}));
-  if (round_trip > 0 && bundle.sent > kEarliest && bundle.sent < kLatest &&
-      bundle.sent_error < base::kDay) {
+  // What answers a bundle of this run: how long that took is known, whichever way it went.
+  const auto asked = sent_at_.find(bundle.heard);
+  const bool answers = asked != sent_at_.end();
+  if (round_trip == 0 && answers) round_trip = context_.clock.monotonic_us() - asked->second;
+  if (round_trip > 0 && round_trip < base::kDay && bundle.sent > kEarliest &&
+      bundle.sent < kLatest && bundle.sent_error < base::kDay) {
     if (auto told = context_.store.clock_reference(
             bundle.sent + round_trip / 2, bundle.sent_error + round_trip / 2 + base::kMillisecond,
             "hub");
@@ -110,8 +114,7 @@ base::Result<std::optional<twin::Desired>> Uplink::take_bundle(base::ByteView se
         bundle.desired_revision < in_force.revision && in_force.origin == twin::Origin::kHub;
   }
   outbox_.noticed(bundle.noticed);
-  // What answers a bundle of this run is no old one that took long.
-  receipts(bundle.receipts, bundle.sent, true, bundle.heard > began_utc_);
+  receipts(bundle.receipts, bundle.sent, true, answers);
   if (bundle.refused_epoch == outbox_.epoch()) {
     LANDER_TRY(
         renew_epoch("another machine goes on under this one's: it is a copy of this site, "
