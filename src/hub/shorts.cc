@@ -131,6 +131,14 @@ base::Result<base::Bytes> Core::converse_short(Site& site, base::ByteView sealed
     return opened.error();
   }
   LANDER_ASSIGN(const auto message, link::decode_short_message(opened->plain, opened->epoch));
+  if (!message.items.empty()) {  // small ones, whole: the dictionary's entries
+    link::Bundle bundle;
+    bundle.epoch = opened->epoch;
+    bundle.items = message.items;
+    bundle.sent = site.told;
+    bundle.vitals = site.vitals;
+    LANDER_TRY(take(site, bundle, false));
+  }
   Shorts& shorts = site.shorts[opened->epoch];
   LANDER_TRY(take_short(site, shorts, *opened, message));
   return answer_short(site, shorts);

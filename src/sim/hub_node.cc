@@ -97,6 +97,12 @@ void HubNode::after_call() {
   drop();
 }
 
+void HubNode::stop() {
+  disk_.disarm();
+  died_.reset();
+  drop();
+}
+
 void HubNode::cut(Cut cut) {
   if (!up()) return;
   died_ = cut;

@@ -26,6 +26,7 @@ class HubNode {
   // `dies_within`: disk operations after which the power goes again.
   bool boot(std::optional<std::uint64_t> dies_within = {});
   bool up() const { return core_ != nullptr; }
+  void stop();  // cleanly
   void cut(Cut cut);
   void cut_within(std::uint64_t operations, Cut cut);
   void tick();

@@ -46,6 +46,7 @@ class SiteNode final : public site::Shell {
   void handle_alert(alert::EventKind kind);
   void use_model(const model::Model& model);
 
+  const site::Identity& identity() const { return *identity_; }
   const std::string& name() const { return name_; }
   site::Core& core() { return *core_; }
   store::Store& store() { return *store_; }

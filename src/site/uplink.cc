@@ -15,6 +15,7 @@ constexpr std::size_t kLeastRoom = 1 << 10;  // of items, beside a full bundle's
 constexpr std::uint64_t kCountersAtOnce = 64;
 constexpr std::size_t kAnswersAwaited = 10'000;  // of bundles: far away, many are under way
 // Of a short message: some copies of it pass a narrow way within a second.
+constexpr std::size_t kStateItemsSearched = 200;  // for entries of the dictionary
 constexpr std::size_t kBriefMessage = 1000, kLeastBrief = 48;
 
 base::Bytes encode_instance(const link::Instance& instance) {
@@ -260,6 +261,20 @@ base::Result<Uplink::Outgoing> Uplink::next_bundle(const Ways::Way& way,
   return out;
 }
 
+base::Status Uplink::add_dictionary(link::ShortMessage& message, std::size_t room) const {
+  LANDER_ASSIGN(const auto waiting,
+                context_.store.items(link::kLaneState, outbox_.through(link::kLaneState),
+                                     kStateItemsSearched, link::kMaxBundleBytes));
+  for (const auto& item : waiting) {
+    if (item.type != "dictionary" || outbox_.held(link::kLaneState, item.number)) continue;
+    link::ShortMessage longer = message;
+    longer.items.push_back({item.lane, item.number, item.type, item.created, item.body});
+    if (link::encode(longer).size() > room) return {};
+    message = std::move(longer);
+  }
+  return {};
+}
+
 base::Result<Uplink::Outgoing> Uplink::next_brief(const Ways::Way& way) {
   const base::DurationUs monotonic = context_.clock.monotonic_us();
   link::Standing carrier = ways_.standing(way);
@@ -275,6 +290,7 @@ base::Result<Uplink::Outgoing> Uplink::next_brief(const Ways::Way& way) {
   chosen.resize(std::min<std::size_t>(chosen.size(), room / 4));
   LANDER_ASSIGN(const auto items, bodies(chosen));
   link::ShortMessage message;
+  if (!items.empty()) LANDER_TRY(add_dictionary(message, room * 2 / 3));
   base::Bytes plain = link::encode(message);
   std::vector<link::Head> told;
   for (const auto& item : items) {

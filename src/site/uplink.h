@@ -94,6 +94,8 @@ class Uplink {
   base::Result<Outgoing> next_bundle(const Ways::Way& way, std::uint64_t desired_revision,
                                      std::map<std::string, double> vitals);
   base::Result<Outgoing> next_brief(const Ways::Way& way);
+  // Entries of the dictionary that the hub has not receipted, as far as they fit.
+  base::Status add_dictionary(link::ShortMessage& message, std::size_t room) const;
   base::Result<bool> offer_raw(std::size_t bytes);
   base::Result<std::vector<link::Item>> bodies(const std::vector<link::Head>& heads) const;
   base::Result<std::uint64_t> next_counter();
