@@ -158,6 +158,21 @@ class Carriers(scenario.Scenario):
         self.assertEqual(self.sessions(), sessions)
         self.tell(f"{sessions} short messages, {20000 - sat['budget_left']} bytes")
 
+    def test_by_satellite_alone_an_alert_of_a_kind_that_the_hub_never_heard_of_is_told(self):
+        self.way.cut()
+        self.between.stop()
+        self.away("https", "broker")
+        alert = self.alarm()
+        told = self.at_hub(alert, 20)
+        self.assertEqual((told["title"], told["asset"], told["causes"][0]["datastream"]),
+                         ("Tank too full", "acme/works/tank", "level"))
+        sessions = wait_for("the hub's receipt", lambda: self.trace() and all(
+            w["sat"] == "told-in-brief" for w in self.trace().values()) and self.sessions(), 30)
+        self.assertLess(sessions, 3)
+        self.way.restore()
+        wait_for("the whole alert", lambda: self.evidence(alert), 60)
+        self.the_same_once()
+
     def test_by_a_broker_alone_everything_arrives_and_garbage_changes_nothing(self):
         self.way.cut()
         self.away("https")
