@@ -41,6 +41,29 @@ int run(const lander::hub::ServerOptions& options) {
   return 0;
 }
 
+// The hub's ends of carriers beside HTTPS: docs/guides/links.md.
+void add_gateway_options(CLI::App& app, lander::hub::ServerOptions& options) {
+  auto& mqtt = options.mqtt;
+  auto* broker = app.add_option("--mqtt", mqtt.url,
+                                "Broker that sites of carrier mqtt use: mqtts://host:8883 or "
+                                "mqtt://host:1883");
+  app.add_option("--mqtt-username", mqtt.username, "Name for the broker")->needs(broker);
+  app.add_option("--mqtt-password-file", mqtt.password_file,
+                 "File that holds the password for the broker")
+      ->needs(broker);
+  app.add_option("--mqtt-ca-file", mqtt.ca_file,
+                 "PEM of the authority that vouches for the broker; without: the system's")
+      ->needs(broker);
+  auto& operator_ = options.short_messages;
+  auto* url = app.add_option("--short-url", operator_.url,
+                             "Where the satellite's operator takes messages for modems; what "
+                             "modems sent he posts to /link/v1/short-messages here");
+  app.add_option("--short-username", operator_.username, "Name at the operator")->needs(url);
+  app.add_option("--short-password-file", operator_.password_file,
+                 "File that holds the password at the operator")
+      ->needs(url);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -71,6 +94,7 @@ int main(int argc, char** argv) {
   app.add_option("--late-after", late_after,
                  "A site that said nothing for so long is shown as late")
       ->capture_default_str();
+  add_gateway_options(app, options);
   app.add_flag("--log-json", json_log, "Log lines as JSON");
   auto* run_command =
       app.add_subcommand("run", "Serve in the foreground until SIGTERM (the default)");

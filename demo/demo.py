@@ -23,7 +23,7 @@ from terminal import Teller
 
 HINTS = ("Inject a fault: type closing-valve and Enter, and watch the site's console.",
          "frozen-sensor is the one that no limit finds: the flow meter repeats its last value.",
-         "Type cut, then cavitation: the site warns, the hub does not know. Type restore.")
+         "Type cut, then cavitation: the hub is told in brief, by satellite. Type restore.")
 FAULTS = ("closing-valve", "cavitation", "bearing-wear", "frozen-sensor", "none")
 
 

@@ -11,6 +11,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 
@@ -249,25 +250,37 @@ class Rig:
     def proxy(self, target_port, port=0):
         return self.add(Proxy(target_port, port))
 
-    def broker(self, port=0):
+    def broker(self, port=0, name="mosquitto"):
         """A real Mosquitto with a queue that holds what a site that is down has missed."""
         port = free_port(port)
-        config = self.folder / "mosquitto.conf"
+        config = self.folder / f"{name}.conf"
         config.write_text(
             f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n"
             "max_queued_messages 1000000\nmax_inflight_messages 1000\nlog_dest stderr\n")
-        broker = self.run("mosquitto", [tool("mosquitto"), "-c", config])
+        broker = self.run(name, [tool("mosquitto"), "-c", config])
         broker.port = port
         wait_for("mosquitto listens", lambda: broker.must_run() and accepts(port))
         return broker
 
-    def hub(self, name="hub", port=0, sites_port=0, flush_every="2s", late_after="45s", **more):
+    def satellite(self, hub_port, port=0, delay=0.0):
+        """examples/satellite.py: a modem at .device of number .imei, and its operator at .url, who knows the hub's certificate."""
+        port, imei, device = free_port(port), "300234010753370", self.folder / "modem"
+        modem = self.run("satellite", [
+            sys.executable, "-B", ROOT / "examples" / "satellite.py", "--link", device, "--imei", imei, "--port", port,
+            "--hub", f"https://localhost:{hub_port}/link/v1/short-messages", "--delay", delay],
+            env={"SSL_CERT_FILE": str(self.folder / "hub" / "identity" / "tls.pem")})
+        modem.device, modem.imei, modem.url = device, imei, f"http://127.0.0.1:{port}/MT"
+        wait_for("the modem is there", lambda: modem.must_run() and device.exists())
+        return modem
+
+    def hub(self, name="hub", port=0, sites_port=0, flush_every="2s", late_after="45s", options=(), **more):
         from api import Server
         data = self.folder / name
         port, sites_port = free_port(port), free_port(sites_port)
         hub = self.run(name, [
             program("lander-hub"), "run", "--data", data, "--listen", "127.0.0.1", "--port", port, "--sites-port",
-            sites_port, "--public-name", "localhost", "--flush-every", flush_every, "--late-after", late_after],
+            sites_port, "--public-name", "localhost", "--flush-every", flush_every, "--late-after", late_after,
+            *options],
             **more)
         hub.data, hub.port, hub.sites_port = data, port, sites_port
         hub.api = Server(data, hub)

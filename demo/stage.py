@@ -56,9 +56,9 @@ class Stage:
         ports = self.folder / "ports.json"
         self.ports = json.loads(ports.read_text()) if ports.exists() else {
             name: free_port(preferred if fixed_ports else 0) for name, preferred in
-            {"hub": 8440, "sites": 8441, "link": 8442, "site": 8443, "mqtt": 1883, "modbus": 1502, "webhook": 0}.items()}
+            {"hub": 8440, "sites": 8441, "link": 8442, "site": 8443, "mqtt": 1883, "modbus": 1502, "webhook": 0, "operator": 0}.items()}
         ports.write_text(json.dumps(self.ports))
-        self.hub = self.site = self.broker = self.station = self.receiver = self.link = None
+        self.hub = self.site = self.broker = self.station = self.receiver = self.link = self.satellite = None
         self.at_hub = Lander(self.folder / "hub")
         self.at_site = Lander(self.folder / "site")
 
@@ -78,8 +78,10 @@ class Stage:
                  lambda: self.station.must_run() and self.station.says("mqtt connected"))
 
     def start_hub(self, late_after="12s"):
-        self.hub = self.rig.hub("hub", self.ports["hub"], self.ports["sites"], late_after=late_after)
+        self.hub = self.rig.hub("hub", self.ports["hub"], self.ports["sites"], late_after=late_after,
+                                options=("--short-url", f"http://127.0.0.1:{self.ports['operator']}/MT"))
         self.hub.api.wait_up()
+        self.satellite = self.rig.satellite(self.hub.port, self.ports["operator"], delay=1)
         self.link = self.rig.proxy(self.hub.sites_port, self.ports["link"])
         self.receiver = self.rig.add(Receiver(self.ports["webhook"]))
 
@@ -108,6 +110,11 @@ class Stage:
         text = DESIRED.read_text().replace("127.0.0.1:1502", f"127.0.0.1:{self.ports['modbus']}")
         text = text.replace("127.0.0.1:1883", f"127.0.0.1:{self.broker.port}")
         return text + f'webhook: {{url: "http://127.0.0.1:{self.receiver.port}/alerts", least_severity: low}}\n'
+
+    def satellite_yaml(self):
+        """What an operator adds where the network may fail; a byte costs a tenth of a cent."""
+        return ("carriers:\n  - id: sat\n    type: short-message\n    price: 0.001\n    bytes_a_day: 20000\n    delay: 5s\n"
+                f"    settings: {{device: {self.satellite.device}, address: \"{self.satellite.imei}\"}}\n")
 
     # --- looking and acting ---
 

@@ -224,6 +224,9 @@ class Core {
 
   // shorts.cc
   base::Result<base::Bytes> converse_short(Site& site, base::ByteView sealed);
+  base::Status take_entries(Site& site, Shorts& shorts, const link::OpenedShort& opened,
+                            const link::ShortMessage& message);
+  void tell_parked(Site& site, Shorts& shorts);
   base::Status take_short(Site& site, Shorts& shorts, const link::OpenedShort& opened,
                           const link::ShortMessage& message);
   base::Result<base::Bytes> answer_short(Site& site, Shorts& shorts);

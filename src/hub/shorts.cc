@@ -131,21 +131,36 @@ base::Result<base::Bytes> Core::converse_short(Site& site, base::ByteView sealed
     return opened.error();
   }
   LANDER_ASSIGN(const auto message, link::decode_short_message(opened->plain, opened->epoch));
-  if (!message.items.empty()) {  // small ones, whole: the dictionary's entries
-    link::Bundle bundle;
-    bundle.epoch = opened->epoch;
-    bundle.items = message.items;
-    bundle.sent = site.told;
-    bundle.vitals = site.vitals;
-    LANDER_TRY(take(site, bundle, false));
-  }
   Shorts& shorts = site.shorts[opened->epoch];
   LANDER_TRY(take_short(site, shorts, *opened, message));
   return answer_short(site, shorts);
 }
 
+// What its briefs take for granted. No receipt: the items come again in a bundle, and change
+// nothing.
+base::Status Core::take_entries(Site& site, Shorts& shorts, const link::OpenedShort& opened,
+                                const link::ShortMessage& message) {
+  link::Dictionary dictionary = shorts.dictionary;
+  for (const auto& item : message.items) {
+    if (item.type != "dictionary") continue;
+    if (auto taken = dictionary.take(item.body); !taken.ok()) {
+      os::log_warn("hub", "names for alerts in brief are refused",
+                   {{"site", site.key.site}, {"error", taken.error().message()}});
+      break;
+    }
+  }
+  if (dictionary.encode() == shorts.dictionary.encode()) return {};
+  Batch batch;
+  batch.records.push_back({site.key.tenant, std::string(kDictionaryRecord), site.key.site,
+                           std::to_string(opened.epoch), dictionary.encode()});
+  LANDER_TRY(commit(batch));
+  shorts.dictionary = std::move(dictionary);
+  return {};
+}
+
 base::Status Core::take_short(Site& site, Shorts& shorts, const link::OpenedShort& opened,
                               const link::ShortMessage& message) {
+  if (!message.items.empty()) LANDER_TRY(take_entries(site, shorts, opened, message));
   Batch batch;
   std::vector<alert::Event> events;
   std::map<std::uint64_t, base::Bytes> parked;
@@ -177,6 +192,7 @@ base::Status Core::take_short(Site& site, Shorts& shorts, const link::OpenedShor
   const auto before = presence(site);
   site.last_contact = now();
   for (const auto& event : events) tell(site, event);
+  tell_parked(site, shorts);
   if (before != presence(site)) context_.changed(site.key.tenant, "site", site.key.site);
   return {};
 }
@@ -227,18 +243,20 @@ base::Status Core::park_short(Site& site, base::ByteView sealed) {
   return commit(batch);
 }
 
+// The briefs whose entries have come by now.
+void Core::tell_parked(Site& site, Shorts& shorts) {
+  for (auto at = shorts.parked.begin(); at != shorts.parked.end();) {
+    const auto event =
+        link::decode_brief(at->second, site.key.tenant, site.key.site, shorts.dictionary);
+    const bool waits = !event.ok() && event.error().code() == base::Code::kNotFound;
+    if (event.ok()) tell(site, *event);
+    at = waits ? std::next(at) : shorts.parked.erase(at);
+  }
+}
+
 base::Status Core::unpark(Site& site, std::uint64_t epoch) {
   const auto known = site.shorts.find(epoch);
-  if (known != site.shorts.end() && !known->second.parked.empty()) {
-    Shorts& shorts = known->second;
-    for (auto at = shorts.parked.begin(); at != shorts.parked.end();) {
-      const auto event =
-          link::decode_brief(at->second, site.key.tenant, site.key.site, shorts.dictionary);
-      const bool waits = !event.ok() && event.error().code() == base::Code::kNotFound;
-      if (event.ok()) tell(site, *event);
-      at = waits ? std::next(at) : shorts.parked.erase(at);
-    }
-  }
+  if (known != site.shorts.end()) tell_parked(site, known->second);
   if (site.unparked_epoch == epoch) return {};
   site.unparked_epoch = epoch;
   std::vector<Record> messages;

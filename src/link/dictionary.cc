@@ -87,6 +87,17 @@ base::Result<Body> read_body(base::ByteView bytes) {
   return body;
 }
 
+// What the brief of an event names.
+std::vector<Entry> names_of(const alert::Event& event) {
+  if (!event.info) return {};
+  std::vector<Entry> names = {subject_of(*event.info)};
+  const auto& causes = event.info->causes;
+  for (std::size_t i = 0; i < std::min(causes.size(), kMaxBriefCauses); ++i) {
+    names.emplace_back(causes[i].datastream);
+  }
+  return names;
+}
+
 }  // namespace
 
 Subject subject_of(const alert::Info& info) {
@@ -123,18 +134,25 @@ bool Dictionary::append(const Entry& entry) {
 }
 
 std::optional<base::Bytes> Dictionary::add(const alert::Event& event) {
-  if (!event.info) return std::nullopt;
   Body added{entries_.size(), {}};
-  std::vector<Entry> names = {subject_of(*event.info)};
-  const auto& causes = event.info->causes;
-  for (std::size_t i = 0; i < std::min(causes.size(), kMaxBriefCauses); ++i) {
-    names.emplace_back(causes[i].datastream);
-  }
-  for (const Entry& name : names) {
+  for (const Entry& name : names_of(event)) {
     if (append(name)) added.entries.push_back(name);
   }
   if (added.entries.empty()) return std::nullopt;
   return encode_body(added);
+}
+
+std::size_t Dictionary::needed(const alert::Event& event) const {
+  std::size_t out = 0;
+  for (const Entry& name : names_of(event)) {
+    if (const auto number = find(name)) out = std::max<std::size_t>(out, *number + 1);
+  }
+  return out;
+}
+
+base::Result<std::uint64_t> Dictionary::first_of(base::ByteView body) {
+  LANDER_ASSIGN(const Body read, read_body(body));
+  return read.first;
 }
 
 std::vector<base::Bytes> Dictionary::retell() const {

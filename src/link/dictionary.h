@@ -42,6 +42,10 @@ class Dictionary {
   // Adds what the brief of `event` names and is not there yet; the body of the item that tells the
   // peer of it. Nothing: all is there (or the event is no raise), or the dictionary is full.
   std::optional<base::Bytes> add(const alert::Event& event);
+  // How many entries, from the first on, the brief of `event` takes for granted; 0: none.
+  std::size_t needed(const alert::Event& event) const;
+  // The number of an item's body's first entry. kCorrupt.
+  static base::Result<std::uint64_t> first_of(base::ByteView body);
   // All of it as bodies of items, for a new epoch.
   std::vector<base::Bytes> retell() const;
   // The peer's: adds the entries of an item's body. Known ones change nothing; one that leaves a

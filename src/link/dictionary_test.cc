@@ -68,6 +68,22 @@ TEST(DictionaryOf, ThePeerHasItWhateverOrderTheItemsComeInAndHoweverOften) {
   }
 }
 
+TEST(DictionaryOf, ItTellsWhichItemsABriefTakesForGranted) {
+  Dictionary site;
+  const auto items = fill(site, 3);
+  EXPECT_EQ(site.needed(brief_raise(1, 1)), 8u);
+  EXPECT_EQ(site.needed(brief_event(alert::EventKind::kClear, 3, 1)), 0u);
+  EXPECT_EQ(Dictionary::first_of(items[2]).value(), 8u);
+  EXPECT_EQ(Dictionary::first_of(Bytes{1}).error().code(), Code::kCorrupt);
+  Dictionary hub;
+  for (const Bytes& item : items) {
+    if (Dictionary::first_of(item).value() < site.needed(brief_raise(1, 1))) {
+      ASSERT_TRUE(hub.take(item).ok());
+    }
+  }
+  EXPECT_EQ(hub.size(), 8u);
+}
+
 TEST(DictionaryOf, APeerThatContradictsItselfIsRefused) {
   Dictionary site, other, hub;
   const auto items = fill(site, 3);

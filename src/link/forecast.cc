@@ -32,7 +32,6 @@ class Runner {
   void spent(double bytes) {
     if (left_ != UINT64_MAX) left_ -= std::min(left_, static_cast<std::uint64_t>(bytes));
   }
-  bool takes(std::uint8_t lane) const { return !pace_.carrier.brief || lane == kLaneAlert; }
 
  private:
   const Pace& pace_;
@@ -52,7 +51,9 @@ std::vector<std::pair<std::uint8_t, std::optional<base::TimeUs>>> drained(
   }
   std::vector<Runner> runners;
   for (const Pace& pace : carriers) {
-    if (!pace.carrier.brief) runners.emplace_back(pace, utc);
+    // One that fails now is not counted on: out of contact by its plan is another matter.
+    const bool fails = !pace.carrier.up && in_contact(pace.carrier.terms, utc);
+    if (!pace.carrier.brief && !fails) runners.emplace_back(pace, utc);
   }
   const auto open = [&] {
     return std::any_of(out.begin(), out.end(), [](const auto& lane) { return !lane.second; });
@@ -65,7 +66,6 @@ std::vector<std::pair<std::uint8_t, std::optional<base::TimeUs>>> drained(
       double carries = runner.carries(at);
       const double before = carries;
       for (std::size_t i = 0; i < lanes.size() && carries > 0; ++i) {
-        if (!runner.takes(lanes[i].lane)) continue;
         const double taken = std::min(waiting[i], carries);
         waiting[i] -= taken;
         carries -= taken;

@@ -74,9 +74,9 @@ class Outbox {
     // What it no longer holds waits again; the owner recalls it.
     std::vector<std::pair<std::uint8_t, std::uint64_t>> back;
   };
-  Moved receipts(const std::vector<Receipt>& receipts, base::TimeUs sent, bool whole,
-                 bool answers);
+  Moved receipts(const std::vector<Receipt>& receipts, base::TimeUs sent, bool whole, bool answers);
   void noticed(const Ranges& alerts) { noticed_.merge(alerts); }
+  bool noticed(std::uint64_t alert) const { return noticed_.contains(alert); }
   // Up to here everything is receipted and forgotten (as the owner stored it).
   void set_through(std::uint8_t lane, std::uint64_t through);
   std::uint64_t through(std::uint8_t lane) const;

@@ -312,7 +312,8 @@ base::Result<store::Record> Apps::piece(const link::BlobPiece& piece, std::uint6
   const auto wanted = wants();
   if (std::none_of(wanted.begin(), wanted.end(),
                    [&](const link::Want& w) { return w.digest == piece.digest; })) {
-    return base::Error(base::Code::kNotFound, "nobody waits for this blob");
+    // Usually: it came by another carrier before.
+    return base::Error(base::Code::kExists, "nobody waits for this blob");
   }
   if (piece.offset != held || piece.bytes.empty()) {
     return base::Error(base::Code::kExists, "piece at " + std::to_string(piece.offset) + ", " +

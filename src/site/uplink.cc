@@ -11,12 +11,8 @@ namespace lander::site {
 namespace {
 
 constexpr std::size_t kBundleItems = 2000;
-constexpr std::size_t kLeastRoom = 1 << 10;  // of items, beside a full bundle's overhead
-constexpr std::uint64_t kCountersAtOnce = 64;
+constexpr std::size_t kLeastRoom = 1 << 10;      // of items, beside a full bundle's overhead
 constexpr std::size_t kAnswersAwaited = 10'000;  // of bundles: far away, many are under way
-// Of a short message: some copies of it pass a narrow way within a second.
-constexpr std::size_t kStateItemsSearched = 200;  // for entries of the dictionary
-constexpr std::size_t kBriefMessage = 1000, kLeastBrief = 48;
 
 base::Bytes encode_instance(const link::Instance& instance) {
   base::CborWriter out;
@@ -78,6 +74,7 @@ base::Status Uplink::renew_keys() {
   LANDER_ASSIGN(const auto reserved, context_.store.record(kMarkRecord, "short-counter"));
   counter_ = counters_reserved_ = newest_down_ = 0;
   no_brief_.clear();
+  told_with_.clear();
   if (!reserved) return {};
   base::CborReader in(*reserved);
   LANDER_TRY(in.array_of(2, "counter of short messages"));
@@ -108,19 +105,6 @@ base::Status Uplink::tell_dictionary() {
   batch.records.push_back({std::string(kMarkRecord), "dictionary", epoch.take()});
   LANDER_TRY(context_.store.commit(batch));
   return {};
-}
-
-// Spent when it is durable that it is: a counter never comes twice under one key.
-base::Result<std::uint64_t> Uplink::next_counter() {
-  if (counter_ == counters_reserved_) {
-    base::CborWriter out;
-    out.array(2).unsigned_integer(outbox_.epoch()).unsigned_integer(counter_ + kCountersAtOnce);
-    store::Batch batch;
-    batch.records.push_back({std::string(kMarkRecord), "short-counter", out.take()});
-    LANDER_TRY(context_.store.commit(batch));
-    counters_reserved_ = counter_ + kCountersAtOnce;
-  }
-  return ++counter_;
 }
 
 base::Result<link::Bundle> Uplink::head(std::uint64_t desired_revision,
@@ -258,68 +242,6 @@ base::Result<Uplink::Outgoing> Uplink::next_bundle(const Ways::Way& way,
   out.items = bundle.items.size();
   out.more = out.more || bytes_of(chosen) >= left.bytes / 2 || out.items >= kBundleItems;
   LANDER_ASSIGN(out.sealed, link::seal(bundle, identity_.keys));
-  return out;
-}
-
-base::Status Uplink::add_dictionary(link::ShortMessage& message, std::size_t room) const {
-  LANDER_ASSIGN(const auto waiting,
-                context_.store.items(link::kLaneState, outbox_.through(link::kLaneState),
-                                     kStateItemsSearched, link::kMaxBundleBytes));
-  for (const auto& item : waiting) {
-    if (item.type != "dictionary" || outbox_.held(link::kLaneState, item.number)) continue;
-    link::ShortMessage longer = message;
-    longer.items.push_back({item.lane, item.number, item.type, item.created, item.body});
-    if (link::encode(longer).size() > room) return {};
-    message = std::move(longer);
-  }
-  return {};
-}
-
-base::Result<Uplink::Outgoing> Uplink::next_brief(const Ways::Way& way) {
-  const base::DurationUs monotonic = context_.clock.monotonic_us();
-  link::Standing carrier = ways_.standing(way);
-  carrier.up = carrier.brief = true;
-  carrier.max_message = std::min(carrier.max_message, kBriefMessage);
-  if (std::min<std::uint64_t>(carrier.max_message, carrier.left) < kLeastBrief) return Outgoing{};
-  const std::size_t room =
-      std::min<std::uint64_t>(carrier.max_message, carrier.left) - link::kShortOverhead;
-  Outgoing out;
-  LANDER_ASSIGN(auto chosen, outbox_.choose(carrier, ways_.standings(), {room, kBundleItems},
-                                            monotonic, heads()));
-  std::erase_if(chosen, [&](const auto& head) { return no_brief_.contains(head.number); });
-  chosen.resize(std::min<std::size_t>(chosen.size(), room / 4));
-  LANDER_ASSIGN(const auto items, bodies(chosen));
-  link::ShortMessage message;
-  if (!items.empty()) LANDER_TRY(add_dictionary(message, room * 2 / 3));
-  base::Bytes plain = link::encode(message);
-  std::vector<link::Head> told;
-  for (const auto& item : items) {
-    const auto event = alert::decode_event(item.body);
-    auto brief = event.ok() ? link::encode_brief(*event, identity_.tenant, identity_.site,
-                                                 alarms_.dictionary())
-                            : std::nullopt;
-    if (!brief) {
-      no_brief_.insert(item.number);
-      continue;
-    }
-    link::ShortMessage longer = message;
-    longer.briefs[item.number] = std::move(*brief);
-    base::Bytes encoded = link::encode(longer);
-    if (encoded.size() > room) {
-      out.more = true;
-      break;
-    }
-    message = std::move(longer);
-    plain = std::move(encoded);
-    told.push_back(*std::find_if(chosen.begin(), chosen.end(),
-                                 [&](const auto& head) { return head.number == item.number; }));
-  }
-  if (told.empty()) return out;
-  LANDER_ASSIGN(const std::uint64_t counter, next_counter());
-  outbox_.sent(carrier, told, monotonic);
-  out.items = told.size();
-  out.copies = carrier.terms.copies;
-  out.sealed = link::seal_short(short_keys_, false, counter, plain);
   return out;
 }
 

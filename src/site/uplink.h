@@ -94,8 +94,8 @@ class Uplink {
   base::Result<Outgoing> next_bundle(const Ways::Way& way, std::uint64_t desired_revision,
                                      std::map<std::string, double> vitals);
   base::Result<Outgoing> next_brief(const Ways::Way& way);
-  // Entries of the dictionary that the hub has not receipted, as far as they fit.
-  base::Status add_dictionary(link::ShortMessage& message, std::size_t room) const;
+  struct Entries;  // of the dictionary, that the hub does not have yet
+  base::Result<Entries> untold_entries() const;
   base::Result<bool> offer_raw(std::size_t bytes);
   base::Result<std::vector<link::Item>> bodies(const std::vector<link::Head>& heads) const;
   base::Result<std::uint64_t> next_counter();
@@ -134,6 +134,8 @@ class Uplink {
   std::uint64_t counter_ = 0, counters_reserved_ = 0;
   std::uint64_t newest_down_ = 0;     // of the hub's counters under these keys
   std::set<std::uint64_t> no_brief_;  // alert items that cannot be told in brief
+  // Dictionary items that went with a brief, and with which alert: the hub has both or none.
+  std::map<std::uint64_t, std::uint64_t> told_with_;
 };
 
 }  // namespace lander::site

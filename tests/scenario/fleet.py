@@ -40,9 +40,9 @@ commit_interval: 100ms
 class Fleet:
     """One hub; the tenant's root and a vendor whom it trusts."""
 
-    def __init__(self, rig, late_after="10s"):
+    def __init__(self, rig, late_after="10s", **more):
         self.rig = rig
-        self.hub = rig.hub("hub", late_after=late_after, flush_every="1s")
+        self.hub = rig.hub("hub", late_after=late_after, flush_every="1s", **more)
         self.hub.api.wait_up()
         self.lander = Lander(self.hub.data)
         self.keys = rig.folder / "keys"
