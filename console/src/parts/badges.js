@@ -34,6 +34,9 @@ export function AlertState({ of }) {
   return html`<${Badge} level=${level} title=${title}>${text}<//>`;
 }
 
+export const Brief = ({ of }) =>
+  of.brief && html`<${Badge} level="info" title="It came over a narrow link: what was seen, without its recording">Told in brief over a narrow link; the whole follows<//>`;
+
 const kComponent = { applied: 'ok', pending: 'info', refused: 'bad', failed: 'bad', 'rolled-back': 'warn' };
 export const ComponentState = ({ of }) => html`<${Badge} level=${kComponent[of]}>${words(of)}<//>`;
 
