@@ -46,6 +46,7 @@ base::TimeUs stamp(base::TimeUs time) { return time == 0 ? 1 : time; }
 void fold_raise(Alert& alert, const Event& event) {
   if (alert.raised == 0) alert.raised = stamp(event.time);
   if (event.info) alert.info = *event.info;
+  alert.brief = event.brief;
   alert.active = true;
   alert.cleared = alert.acknowledged = 0;
   alert.acknowledged_by.clear();

@@ -110,6 +110,7 @@ struct Alert {
   base::TimeUs raised = 0, cleared = 0, acknowledged = 0, shelved_until = 0;  // 0: not
   std::string acknowledged_by, comment;  // the newest comment that is not empty
   bool active = false;
+  bool brief = false;  // its newest raise is known in brief only; the whole follows
   bool suppressed = false, out_of_service = false;
   // Out of service, suppressed and shelved (until its end) hide the state beneath, as in the
   // standard: what is set aside stays set aside though the cause comes and goes.

@@ -172,6 +172,7 @@ TEST(Book, TheWholeReplacesWhatWasToldInBriefWhicheverComesFirst) {
                            : e.brief    ? book.events("a1").size() == (seen ? 1u : 0u)
                                         : !std::exchange(told, true);
       ASSERT_EQ(*book.apply(e), changes);
+      if (const auto known = book.find("a1")) ASSERT_EQ(known->brief, !told);
     }
     ASSERT_EQ(book.events("a1").size(), 2u);
     ASSERT_FALSE(book.events("a1")[0].brief);

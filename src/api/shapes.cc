@@ -93,6 +93,7 @@ Json alert(const alert::Alert& a, std::string_view site, base::TimeUs now) {
           {"severity", alert::to_string(a.info.severity)},
           {"state", alert::to_string(a.state(now))},
           {"active", a.active},
+          {"brief", a.brief},
           {"raised", time(a.raised)},
           {"cleared", time(a.cleared)},
           {"acknowledged", time(a.acknowledged)},

@@ -94,12 +94,14 @@ std::string why_text(const std::string& why) {
       {"next", "goes with the next message"},
       {"under-way", "sent, no receipt yet"},
       {"told-in-brief", "told in brief; the whole goes by another"},
+      {"no-contact", "no contact by its plan"},
       {"down", "no contact"},
       {"budget-spent", "today's bytes are spent"},
       {"too-large", "larger than a message"},
       {"too-costly", "costs more than it is worth"},
       {"cheaper-first", "a cheaper one tries first"},
       {"no-brief", "takes alerts in brief only"},
+      {"behind-others", "others go first"},
       {"by-courier", "goes by courier only"}};
   const auto found = kTexts.find(why);
   return found == kTexts.end() ? why : found->second;

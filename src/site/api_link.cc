@@ -1,4 +1,6 @@
 // How the link stands: carriers, lanes, and where each item is.
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "api/shapes.h"
@@ -58,10 +60,12 @@ base::Result<Json> link_json(Server& server, Core& core) {
   const base::TimeUs now = core.context().now();
   Json carriers = Json::array();
   const Ways::Way* best = nullptr;
+  base::TimeUs last_contact = 0;
   for (const auto& way : core.ways().all()) {
     const auto next = tries.find(way.config.terms.id);
     carriers.push_back(
         carrier_json(way, core.ways().standing(way), now, next == tries.end() ? 0 : next->second));
+    last_contact = std::max(last_contact, way.last_contact);
     const bool works = way.up && way.last_contact > 0;
     if (works && (best == nullptr || way.last_contact > best->last_contact)) best = &way;
   }
@@ -79,7 +83,7 @@ base::Result<Json> link_json(Server& server, Core& core) {
               {"hub", state.hub},
               {"connected", best != nullptr},
               {"carrier", best == nullptr ? "" : best->config.terms.id},
-              {"last_contact", best == nullptr ? Json() : api::time(best->last_contact)},
+              {"last_contact", api::time(last_contact)},
               {"reason", reason},
               {"carriers", carriers},
               {"lanes", lanes},

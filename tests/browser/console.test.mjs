@@ -125,7 +125,7 @@ promise('An alert comes by itself, explains itself, and acknowledging it at the 
 promise('A viewer sees everything and no button that changes anything', async () => {
   const kPages = {
     hub: ['#/', '#/alerts', '#/rollouts', '#/sites/pump-7/config', '#/sites/pump-7/alerts', '#/sites/pump-7/store'],
-    site: ['#/sites/pump-7/signals', '#/sites/pump-7/store', '#/sites/pump-7/alerts', '#/sites/pump-7/config', '#/sites/pump-7/models', '#/sites/pump-7/discover'],
+    site: ['#/sites/pump-7/signals', '#/sites/pump-7/store', '#/sites/pump-7/link', '#/sites/pump-7/alerts', '#/sites/pump-7/config', '#/sites/pump-7/models', '#/sites/pump-7/discover'],
   };
   for (const where of ['hub', 'site']) {
     const vera = await visit(where, { state: undefined });
@@ -193,6 +193,59 @@ promise('On a phone no page is wider than the screen, in light and dark', async 
       await anna.leave();
     }
   }
+});
+
+promise('The link page says how each carrier does, and of what waits where it is and why', async () => {
+  const anna = await visit('site', { width: 1440 });
+  await anna.open('#/sites/pump-7/link', '.carrier');
+  const carriers = anna.page.locator('.carrier');
+  assert.match(await carriers.nth(0).innerText(), /https\s+Up[^]*Last contact[^]*Pace\s+[\d.]+\s\S*B\/s/);
+  assert.match(await carriers.nth(1).innerText(), /satellite[^]*alerts in brief[^]*Price\s+0\.1 a kB[^]*[\d.]+\skB of 30\.0\skB left/);
+  servers.hub.kill('SIGSTOP'); // reachable, and silent
+  try {
+    const bulk = anna.page.locator('.lanes tr', { hasText: 'Raw values' });
+    await until('what waits', async () => /Raw values\s+\d+\s+[\d.]+\s\S*B/.test(await bulk.innerText()));
+    await until('its traces', async () => /bulk\/\d+[^]*(Sent over https|https no contact|https goes with)/.test(await anna.text('.trace table')));
+  } finally {
+    servers.hub.kill('SIGCONT');
+  }
+  await until('the hub again', async () => /Connected/.test(await anna.text('.link-state .side')));
+  await anna.leave();
+});
+
+promise('A site without a hub says that nothing leaves it, and how to change that', async () => {
+  const alone = servers.start_site('alone');
+  await servers.up('alone');
+  const anna = await Visitor.arrive(browser, servers.url('alone'));
+  await anna.log_in('admin', servers.password('alone'));
+  await anna.page.waitForSelector('header.top');
+  await anna.page.getByRole('link', { name: 'Link' }).click();
+  await anna.see('nothing leaves it');
+  assert.match(await anna.text('.link-state'), /Not enrolled[^]*lander-site enrol --hub URL --token TOKEN/);
+  await anna.leave();
+  await servers.end(alone);
+});
+
+promise('Two machines with one identity are told in red at the hub, until somebody says that one is left', async () => {
+  await servers.enrol('pump-8', 'pump-8');
+  const first = servers.start_site('pump-8');
+  const of_hub = async () => JSON.parse(await servers.lander('hub', '--json', 'site', 'show', 'pump-8'));
+  await until('pump-8', async () => (await of_hub()).presence === 'on-time');
+  await servers.end(first);
+  servers.copy('pump-8', 'pump-8-copy');
+  const anna = await visit('hub');
+  await anna.page.waitForSelector('.card.site');
+  const two = [servers.start_site('pump-8'), servers.start_site('pump-8-copy')];
+  await anna.page.waitForSelector('.clone[role=alert]'); // nobody reloads the page
+  assert.match(await anna.text('.clone'), /Two machines use the identity of pump-8[^]*name of its own/);
+  await servers.end(two[1]);
+  await anna.open('#/sites/pump-8/alerts', '.clone');
+  await anna.button('Only one is left').click();
+  await anna.page.locator('.clone').waitFor({ state: 'detached' });
+  assert.equal((await of_hub()).cloned_since, null);
+  await anna.leave();
+  await servers.end(two[0]);
+  await servers.lander('hub', 'site', 'remove', 'pump-8');
 });
 
 promise('SQL answers as a table, and logging out ends the session', async () => {

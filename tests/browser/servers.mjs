@@ -1,6 +1,6 @@
 // The real parts: a broker, a pump that publishes, a hub, a site, and the terminal's `lander`.
 import { execFile, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -65,8 +65,11 @@ pipeline:
   - alert: {rule: high, title: High vibration, detail: "Vibration {vibration:.1f} mm/s", severity: high, causes: [vibration]}
 `;
 
+// The satellite's modem is not there.
 const desired_yaml = (broker) => `
 asset: acme/hall-2
+carriers:
+  - {id: satellite, type: short-message, bytes_a_day: 30000, price: 0.0001, settings: {device: /dev/no-such-modem, address: "300234010753370"}}
 sources:
   - {id: broker, driver: mqtt, address: "127.0.0.1:${broker}", topics: [pump/+/state]}
 datastreams:
@@ -128,12 +131,28 @@ export class Servers {
     }, kPublish);
   }
 
+  // `of`: the folder of its data.
+  async enrol(of, name) {
+    const admitted = await this.lander_json('hub', 'site', 'add', name);
+    await execute(join(bin, 'lander-site'), ['--data', join(this.folder, of), ...admitted.enrol.split(' ').slice(1)]);
+  }
+  start_site(of) {
+    return this.start(join(bin, 'lander-site'), '--data', join(this.folder, of), '--listen', '127.0.0.1', '--port', '0', '--contact-every', '1s', 'run');
+  }
+  async end(child) {
+    const ended = new Promise((resolve) => child.on('exit', resolve));
+    child.kill('SIGTERM');
+    await ended;
+  }
+  copy(from, to) {
+    cpSync(join(this.folder, from), join(this.folder, to), { recursive: true });
+  }
+
   // A hub that knows a signer and a package, a site that is enrolled, declared, and runs the app.
   async run() {
     await this.run_pump();
-    const data = (of) => ['--data', join(this.folder, of)];
     const ports = ['--port', String(await free_port()), '--sites-port', String(await free_port())];
-    this.start(join(bin, 'lander-hub'), ...data('hub'), '--listen', '127.0.0.1', ...ports, 'run');
+    this.hub = this.start(join(bin, 'lander-hub'), '--data', join(this.folder, 'hub'), '--listen', '127.0.0.1', ...ports, 'run');
     await this.up('hub');
     await this.lander('hub', 'trust', 'init', '--key', 'root.key');
     await this.lander('hub', 'app', 'keygen', 'acme.key');
@@ -143,10 +162,8 @@ export class Servers {
     await this.lander('hub', 'app', 'pack', 'app', '-o', 'app.lander');
     await this.lander('hub', 'app', 'sign', 'app.lander', '--key', 'acme.key');
     await this.lander('hub', 'app', 'push', 'app.lander');
-    const admitted = await this.lander_json('hub', 'site', 'add', 'pump-7');
-    const enrol = admitted.enrol.split(' ').slice(1);
-    await execute(join(bin, 'lander-site'), [...data('site'), ...enrol]);
-    this.start(join(bin, 'lander-site'), ...data('site'), '--listen', '127.0.0.1', '--port', String(await free_port()), '--contact-every', '1s', 'run');
+    await this.enrol('site', 'pump-7');
+    this.start_site('site');
     await this.up('site');
     await this.lander('site', 'apply', this.write('desired.yaml', desired_yaml(this.broker)));
     await until('the first measurement', async () => (await this.lander_json('site', 'datastreams')).every((d) => d.latest));

@@ -7,7 +7,7 @@ import { to } from '../core/router.js';
 import { may } from '../core/session.js';
 import { actor, number, percent, unit_text, with_unit, words } from '../core/format.js';
 import { Button, Card, Facts, Field, Loaded, Problem, Time } from '../parts/basics.js';
-import { AlertState, Severity } from '../parts/badges.js';
+import { AlertState, Brief, Severity } from '../parts/badges.js';
 import { Chart } from '../parts/chart.js';
 import { useAlertEvent } from './alerts.js';
 
@@ -24,7 +24,7 @@ const Causes = ({ of }) => html`<ul class="causes">
 
 function Evidence({ alert, datastreams }) {
   const { series, from, to: end } = alert.evidence;
-  if (!series.length) return html`<p class="note">This alert came without a recording of its window.</p>`;
+  if (!series.length) return html`<p class="note">${alert.brief ? 'It was told in brief; the recording comes with the whole.' : 'This alert came without a recording of its window.'}</p>`;
   const order = alert.causes.map((c) => c.datastream);
   const rank = (s) => (order.indexOf(s.datastream) + 1 || 99);
   const marks = [Date.parse(alert.raised)];
@@ -75,7 +75,7 @@ function Actions({ alert, changed }) {
 const Detail = ({ alert, datastreams, changed }) => html`
   <header class="alert-head ${alert.severity}">
     <h2>${alert.title}</h2>
-    <p class="alert-line"><${Severity} of=${alert.severity} /><${AlertState} of=${alert.state} />${alert.state === 'shelved' && html`<span class="muted">until <${Time} at=${alert.shelved_until} /></span>`}</p>
+    <p class="alert-line"><${Severity} of=${alert.severity} /><${AlertState} of=${alert.state} />${alert.state === 'shelved' && html`<span class="muted">until <${Time} at=${alert.shelved_until} /></span>`}<${Brief} of=${alert} /></p>
     ${alert.detail && html`<p>${alert.detail}</p>`}
   </header>
   <div class="columns">

@@ -7,7 +7,7 @@ import { to } from '../core/router.js';
 import { may } from '../core/session.js';
 import { percent } from '../core/format.js';
 import { Ago, Button, Empty, Loaded, Switch } from '../parts/basics.js';
-import { AlertState, kSeverities, Severity } from '../parts/badges.js';
+import { AlertState, Brief, kSeverities, Severity } from '../parts/badges.js';
 import { tell } from '../parts/toast.js';
 
 export const kOpen = ['active-unacknowledged', 'active-acknowledged', 'cleared-unacknowledged'];
@@ -34,7 +34,7 @@ function AlertRow({ alert, with_site, changed }) {
   return html`<li class="alert ${alert.severity} ${alert.active ? 'active' : ''}">
     <div class="alert-main">
       <p class="alert-title"><a href=${to('sites', alert.site, 'alerts', alert.id)}>${alert.title}</a></p>
-      <p class="alert-line"><${Severity} of=${alert.severity} /><${AlertState} of=${alert.state} /></p>
+      <p class="alert-line"><${Severity} of=${alert.severity} /><${AlertState} of=${alert.state} /><${Brief} of=${alert} /></p>
       <p class="alert-line muted">
         ${with_site && html`<a href=${to('sites', alert.site)}>${alert.site}</a>`}<span>${alert.asset}</span><span>raised <${Ago} at=${alert.raised} /></span>
         ${alert.cleared && !alert.active && html`<span>cleared <${Ago} at=${alert.cleared} /></span>`}

@@ -6,6 +6,7 @@ import { to } from '../core/router.js';
 import { may } from '../core/session.js';
 import { bytes, count, number } from '../core/format.js';
 import { Ago, Button, Empty, Loaded, Meter } from '../parts/basics.js';
+import { Clone } from '../parts/clone.js';
 import { Badge, kSeverities, Presence, Severity, Sync } from '../parts/badges.js';
 import { AddSite } from './add_site.js';
 import { days_text, kSoonFull } from './store.js';
@@ -23,7 +24,7 @@ const kFullLoad = 8; // a full bar where a site does not tell how many processor
 // What needs somebody first stands first.
 function by_urgency(a, b) {
   const worst = (site) => (site.worst ? kSeverities.indexOf(site.worst) : 9);
-  return worst(a) - worst(b) || kUrgency.indexOf(a.presence) - kUrgency.indexOf(b.presence) || a.site.localeCompare(b.site);
+  return !a.cloned_since - !b.cloned_since || worst(a) - worst(b) || kUrgency.indexOf(a.presence) - kUrgency.indexOf(b.presence) || a.site.localeCompare(b.site);
 }
 
 export function Vitals({ of }) {
@@ -34,6 +35,8 @@ export function Vitals({ of }) {
     <${Meter} label="Disk" share=${1 - v.disk_free / v.disk_total} text=${v.disk_total ? `${bytes(v.disk_free)} free` : '–'} warn=${0.8} />
   </div>`;
 }
+
+const Identity = ({ of }) => of.cloned_since && html`<${Badge} level="bad" title="Two machines use its identity">Two machines<//>`;
 
 // A store that will soon be full, or has lost something, wants somebody before it does harm.
 const StoreState = ({ of }) => {
@@ -63,14 +66,14 @@ const SiteCard = ({ site, alerts }) => html`
     </div>
     <p class="site-line muted"><span>Last contact <${Ago} at=${site.last_contact} /></span><span>${site.version ? `Version ${site.version}` : 'Version unknown'}</span></p>
     <${Vitals} of=${site.vitals} />
-    <div class="site-foot"><${AlertCounts} site=${site} alerts=${alerts} /><${StoreState} of=${site.vitals} />${site.presence !== 'never' && html`<${Sync} site=${site} />`}</div>
+    <div class="site-foot"><${AlertCounts} site=${site} alerts=${alerts} /><${StoreState} of=${site.vitals} /><${Identity} of=${site} />${site.presence !== 'never' && html`<${Sync} site=${site} />`}</div>
     ${site.link_error && html`<p class="hint bad-text">${site.link_error}</p>`}
   </li>`;
 
 const Counter = ({ n, text, level, pressed, onClick }) => html`
   <button type="button" class="counter ${level} ${n ? '' : 'zero'}" aria-pressed=${String(pressed)} onClick=${onClick}><b class="num">${n}</b><span>${text}</span></button>`;
 
-function Sites({ sites, alerts }) {
+function Sites({ sites, alerts, changed }) {
   const [search, set_search] = useState('');
   const [only, set_only] = useState('');
   const matches = (site) =>
@@ -79,6 +82,7 @@ function Sites({ sites, alerts }) {
   const shown = sites.filter(matches).sort(by_urgency);
   const pick = (key) => () => set_only(only === key ? '' : key);
   return html`
+    ${sites.map((site) => html`<${Clone} key=${site.site} site=${site} changed=${changed} named=${true} />`)}
     <div class="counters" role="group" aria-label="Show only">
       ${kPresence.map(([key, text]) => html`<${Counter} n=${sites.filter((s) => s.presence === key).length} text=${text} level=${key} pressed=${only === key} onClick=${pick(key)} />`)}
       <${Counter} n=${sites.filter((s) => s.open_alerts > 0).length} text="With open alerts" level="with-alerts" pressed=${only === 'alerts'} onClick=${pick('alerts')} />
@@ -98,7 +102,7 @@ export function Fleet() {
     <${Loaded} from=${sites} what="the sites">
       ${(list) =>
         list.length
-          ? html`<${Sites} sites=${list} alerts=${alerts.data || []} />`
+          ? html`<${Sites} sites=${list} alerts=${alerts.data || []} changed=${sites.reload} />`
           : html`<${Empty}><b>No site yet.</b><br />${may('admit') ? 'Add one: you get a token and the command to run on its machine.' : 'An admin can add one.'}<//>`}
     <//>
     ${adding && html`<${AddSite} onClose=${() => (set_adding(false), sites.reload())} />`}`;

@@ -7,6 +7,7 @@ import { on_hub } from '../core/session.js';
 import { bytes, count, duration, number } from '../core/format.js';
 import { Ago, Empty, Loading, Problem } from '../parts/basics.js';
 import { Presence, Severity, Sync } from '../parts/badges.js';
+import { Clone } from '../parts/clone.js';
 import { Ways } from '../parts/ways.js';
 import { Alert } from './alert.js';
 import { AlertList } from './alerts.js';
@@ -28,9 +29,10 @@ export const kSiteWays = (hub) => [
   ...(hub ? [] : [['link', 'Link'], ['discover', 'Discover']]),
 ];
 
-function Head({ site }) {
+function Head({ site, changed }) {
   const v = site.vitals || {};
   return html`
+    <${Clone} site=${site} changed=${changed} />
     <div class="site-state">
       ${on_hub() && html`<${Presence} of=${site.presence} />`}<${Sync} site=${site} />
       <a class="counts" href=${to('sites', site.site, 'alerts')}>
@@ -63,7 +65,7 @@ export function Site({ site, tab = 'signals', item }) {
   if (state.error?.status === 404) return html`<${Empty}>${state.error.message}<br /><a href="#/">To the start</a><//>`;
   return html`
     <div class="page-head"><h1>${on_hub() && html`<a class="crumb" href="#/">Fleet</a> `}${site}</h1></div>
-    <div class="site-top"><${Problem} error=${state.error} retry=${state.reload} />${state.data ? html`<${Head} site=${state.data} />` : html`<${Loading} what="the site" />`}</div>
+    <div class="site-top"><${Problem} error=${state.error} retry=${state.reload} />${state.data ? html`<${Head} site=${state.data} changed=${state.reload} />` : html`<${Loading} what="the site" />`}</div>
     ${on_hub() && html`<${Ways} kind="tabs" label="Of this site" of=${kSiteWays(true).map(([key, text]) => [to('sites', site, key), text, key])} current=${tab} />`}
     <${Tab} site=${site} tab=${tab} item=${item} />`;
 }

@@ -34,6 +34,9 @@ export function AlertState({ of }) {
   return html`<${Badge} level=${level} title=${title}>${text}<//>`;
 }
 
+export const Brief = ({ of }) =>
+  of.brief && html`<span class="brief"><${Badge} level="info" title="What was seen, without its recording">Told in brief over a narrow link; the whole follows<//></span>`;
+
 const kComponent = { applied: 'ok', pending: 'info', refused: 'bad', failed: 'bad', 'rolled-back': 'warn' };
 export const ComponentState = ({ of }) => html`<${Badge} level=${kComponent[of]}>${words(of)}<//>`;
 

@@ -21,12 +21,26 @@ export function outline(pairs, low, high) {
   return out.join('');
 }
 
+const brief_time = (s) => (s >= 1 ? `${number(s, 3)} s` : s >= 1e-3 ? `${number(s * 1e3, 3)} ms` : `${number(s * 1e6, 3)} µs`);
+const kHeights = [100 * (0.06 / 1.12), 50, 100 * (1.06 / 1.12)]; // of most, the middle, least: as outline() has room
+
+function Plot({ value, name }) {
+  const { least, most, preview } = value;
+  const last = Math.max(1, preview.length - 1);
+  const lasts = value.count / value.rate_hz;
+  const marks = kHeights.map((y, i) => [y, most - ((most - least) * i) / 2]).filter((_, i) => most > least || i === 1);
+  return html`<div class="burst-plot num">
+    <div class="burst-y" aria-hidden="true">${marks.map(([y, v]) => html`<span style="top:${y}%">${number(v, 3)}</span>`)}</div>
+    <svg viewBox="0 0 ${last} 100" preserveAspectRatio="none" role="img" aria-label="Newest waveform of ${name}, ${number(least)} to ${number(most)} over ${brief_time(lasts)}">
+      ${marks.map(([y]) => html`<line x1="0" x2=${last} y1=${y} y2=${y} />`)}<path d=${outline(preview, least, most)} />
+    </svg>
+    <div class="burst-x" aria-hidden="true"><span>0</span><span>${brief_time(lasts / 2)}</span><span>${brief_time(lasts)}</span></div>
+  </div>`;
+}
+
 function Burst({ value, unit, name }) {
-  const last = Math.max(1, value.preview.length - 1);
   return html`<figure class="burst">
-    ${value.least === null
-      ? html`<p class="over">No sample of it is a number.</p>`
-      : html`<svg viewBox="0 0 ${last} 100" preserveAspectRatio="none" role="img" aria-label="Newest waveform of ${name}"><path d=${outline(value.preview, value.least, value.most)} /></svg>`}
+    ${value.least === null ? html`<p class="over">No sample of it is a number.</p>` : html`<${Plot} value=${value} name=${name} />`}
     <figcaption class="num">${number(value.least)} to ${number(value.most)} ${unit_text(unit)} · ${number(value.count)} samples at ${number(value.rate_hz)} Hz</figcaption>
   </figure>`;
 }
