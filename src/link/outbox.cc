@@ -133,6 +133,7 @@ bool Outbox::cheaper_takes(const Head& head, const Standing& carrier,
 }
 
 Why Outbox::why(const Head& head, const Standing& carrier, const std::vector<Standing>& all) const {
+  if (!carrier.contact) return Why::kNoContact;
   if (!carrier.up) return Why::kDown;
   const bool alert = head.lane == kLaneAlert;
   if (carrier.brief) {

@@ -31,7 +31,8 @@ struct Standing {
   Terms terms;
   bool brief = false;  // it takes alerts in brief only
   std::size_t max_message = 0;
-  bool up = false;  // its last exchange succeeded, or there was none yet
+  bool contact = true;  // by its plan
+  bool up = false;      // and its last exchange succeeded, or there was none yet
   std::uint64_t left = UINT64_MAX, left_for_others = UINT64_MAX;  // of its budget
 };
 

@@ -131,8 +131,7 @@ std::optional<base::DurationUs> CarrierThread::contact(const Look& before) {
   base::Result<Uplink::Outgoing> out = base::Error(base::Code::kInternal, "not asked");
   if (broken_) {
     out = *std::exchange(broken_, std::nullopt);
-  } else if (!desk_.run_on_core(
-                 [&](Core& core) { out = core.next_message(id, before.vitals); })) {
+  } else if (!desk_.run_on_core([&](Core& core) { out = core.next_message(id, before.vitals); })) {
     return std::nullopt;
   }
   if (!out.ok()) {

@@ -217,7 +217,7 @@ base::Result<Uplink::Outgoing> Uplink::next_bundle(const Ways::Way& way,
                                                    std::map<std::string, double> vitals) {
   const base::DurationUs monotonic = context_.clock.monotonic_us();
   link::Standing carrier = ways_.standing(way);
-  carrier.up = true;  // it is about to be tried
+  carrier.up = carrier.contact = true;  // it is about to be tried
   auto all = ways_.standings();
   Outgoing out;
   LANDER_ASSIGN(link::Bundle bundle, head(desired_revision, std::move(vitals)));

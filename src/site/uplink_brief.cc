@@ -62,7 +62,7 @@ base::Result<std::uint64_t> Uplink::next_counter() {
 base::Result<Uplink::Outgoing> Uplink::next_brief(const Ways::Way& way) {
   const base::DurationUs monotonic = context_.clock.monotonic_us();
   link::Standing carrier = ways_.standing(way);
-  carrier.up = carrier.brief = true;
+  carrier.up = carrier.contact = carrier.brief = true;
   carrier.max_message = std::min(carrier.max_message, kBriefMessage);
   const std::size_t most = std::min<std::uint64_t>(carrier.max_message, carrier.left);
   if (most < kLeastBrief) return Outgoing{};

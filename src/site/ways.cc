@@ -56,7 +56,8 @@ link::Standing Ways::standing(const Way& way) const {
   out.brief = kind != nullptr && kind->brief;
   out.max_message = kind == nullptr ? 0 : kind->max_up;
   const base::TimeUs now = context_.now();
-  out.up = way.up && link::in_contact(out.terms, now);
+  out.contact = link::in_contact(out.terms, now);
+  out.up = way.up && out.contact;
   out.left = way.budget.left(out.terms, now);
   out.left_for_others = way.budget.left_for_others(out.terms, now);
   return out;
