@@ -264,7 +264,7 @@ class Rig:
 
     def satellite(self, hub_port, port=0, delay=0.0):
         """examples/satellite.py: a modem at .device of number .imei, and its operator at .url, who knows the hub's certificate."""
-        port, imei, device = free_port(port), "300234010753370", self.folder / "modem"
+        port, imei, device = free_port(port), "300234010753370", self.folder.resolve() / "modem"
         modem = self.run("satellite", [
             sys.executable, "-B", ROOT / "examples" / "satellite.py", "--link", device, "--imei", imei, "--port", port,
             "--hub", f"https://localhost:{hub_port}/link/v1/short-messages", "--delay", delay],

@@ -319,11 +319,12 @@ class Story:
             s.note(f"{at_hub['severity']}: {at_hub['title']} ({causes})")
         with tell.step("waiting", "The whole alert and the data wait in the outbox; `lander link trace` says why") as s:
             def told():
-                link = json.loads(stage.at_site("--json", "link", "status"))
-                return link if link["carrier"] == "sat" else None
-            link, _ = s.wait("the satellite's answer", told, 30)
+                alerts = [t for t in json.loads(stage.at_site("--json", "link", "trace")) if t["lane"] == "alert"]
+                return alerts and all(t["carriers"]["sat"] == "told-in-brief" for t in alerts)
+            s.wait("the satellite's answer", told, 30)
+            link = json.loads(stage.at_site("--json", "link", "status"))
             lanes = {x["lane"]: x["waiting"] for x in link["lanes"]}
-            if not lanes.get("alert"):
+            if link["carrier"] != "sat" or not lanes.get("alert"):
                 raise RigError(str(link))
             s.figure(", ".join(f"{n} {lane}" for lane, n in lanes.items() if n))
             s.quote("lander link status", stage.at_site("link", "status"), 7)
