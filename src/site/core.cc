@@ -74,7 +74,6 @@ base::Status Core::load(std::optional<Identity> identity) {
     }
   }
   LANDER_TRY(apps_.load(std::move(trust)));
-  LANDER_TRY(recognise_host());
   LANDER_TRY(courier_.load());
   if (identity) {
     uplink_.emplace(context_, alarms_, apps_, ways_, courier_, std::move(*identity));
@@ -118,24 +117,6 @@ base::Status Core::meet(const Identity& identity) {
   }
   LANDER_TRY(context_.store.commit(batch));
   return {};
-}
-
-base::Status Core::recognise_host() {
-  if (context_.host.empty()) return {};
-  LANDER_ASSIGN(const auto known, context_.store.record(kMarkRecord, "host"));
-  if (known && base::as_text(*known) == context_.host) return {};
-  if (known) {
-    os::log_warn("link",
-                 "the data came to another machine, or back from a copy: a new epoch begins",
-                 {{"data", context_.folder}});
-    LANDER_TRY(context_.store.renew_epoch());
-  }
-  const auto host = base::as_bytes(context_.host);
-  store::Batch batch;
-  batch.records.push_back({std::string(kMarkRecord), "host", {host.begin(), host.end()}});
-  return context_.store.commit(batch).ok()
-             ? base::Status()
-             : base::Status(base::Error(base::Code::kIo, "what machine this is could not be kept"));
 }
 
 base::Result<std::size_t> Core::commit(std::span<const sensing::Observation> observations) {

@@ -79,8 +79,6 @@ class Core {
   void adopt(twin::Desired desired);  // it is durable
   // Another hub than before: what the one before was told and has receipted is nothing to it.
   base::Status meet(const Identity& identity);
-  // DATA came to another machine, or back from a copy: a new epoch.
-  base::Status recognise_host();
   void run(const twin::Desired& before);
   base::Status declare(const sensing::Datastream& wanted);
   void declare_all();

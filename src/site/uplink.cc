@@ -51,7 +51,6 @@ base::Status Uplink::load() {
     if (lane.lane != link::kLanePickup) outbox_.set_through(lane.lane, lane.floor);
     last_at_start_[lane.lane] = lane.last;
   }
-  // Durable before anything is sent: two runs never call themselves the same.
   LANDER_ASSIGN(const auto before, context_.store.record(kMarkRecord, "instance"));
   if (before) {
     base::CborReader in(*before);
@@ -61,11 +60,30 @@ base::Status Uplink::load() {
   }
   ++instance_.starts;
   instance_.id = context_.random.next_u64();
+  return renew_keys();
+}
+
+base::Status Uplink::ready() {
+  if (ready_) return {};
+  LANDER_TRY(recognise_host());
   store::Batch batch;
   batch.records.push_back({std::string(kMarkRecord), "instance", encode_instance(instance_)});
   LANDER_TRY(context_.store.commit(batch));
   LANDER_TRY(tell_dictionary());
-  return renew_keys();
+  ready_ = true;
+  return {};
+}
+
+base::Status Uplink::recognise_host() {
+  if (context_.host.empty()) return {};
+  LANDER_ASSIGN(const auto known, context_.store.record(kMarkRecord, "host"));
+  if (known && base::as_text(*known) == context_.host) return {};
+  if (known) LANDER_TRY(renew_epoch("the data came to another machine, or back from a copy"));
+  const auto host = base::as_bytes(context_.host);
+  store::Batch batch;
+  batch.records.push_back({std::string(kMarkRecord), "host", {host.begin(), host.end()}});
+  LANDER_TRY(context_.store.commit(batch));
+  return {};
 }
 
 base::Status Uplink::renew_keys() {
@@ -109,6 +127,7 @@ base::Status Uplink::tell_dictionary() {
 
 base::Result<link::Bundle> Uplink::head(std::uint64_t desired_revision,
                                         std::map<std::string, double> vitals) {
+  LANDER_TRY(ready());
   const auto now = context_.store.utc_now();
   link::Bundle out;
   out.tenant = identity_.tenant;
@@ -198,6 +217,7 @@ base::Result<Uplink::Outgoing> Uplink::next(const std::string& carrier,
   if (way == nullptr) {
     return base::Error(base::Code::kNotFound, "carrier \"" + carrier + "\" is not declared");
   }
+  LANDER_TRY(ready());
   const link::Standing standing = ways_.standing(*way);
   if (standing.brief) return next_brief(*way);
   // Where bytes are dear or get lost, an alert is told in brief first, and the whole follows.

@@ -111,6 +111,10 @@ class Uplink {
   void receipts(std::vector<link::Receipt> receipts, base::TimeUs sent, bool whole, bool answers);
   base::Status count_sent(std::uint8_t lane, std::uint64_t from, std::uint64_t through);
   base::Status renew_keys();
+  // What must be durable before anything is sent, lest two runs or two machines call themselves the
+  // same. On a full disk the site works on, and this is tried again with each message.
+  base::Status ready();
+  base::Status recognise_host();
 
   Context& context_;
   Alarms& alarms_;
@@ -126,7 +130,7 @@ class Uplink {
   // When the newest bundles went, monotonic, by their `sent`.
   std::map<base::TimeUs, base::DurationUs> sent_at_;
   std::map<std::uint8_t, std::uint64_t> last_at_start_;
-  bool hub_is_behind_ = false;
+  bool hub_is_behind_ = false, ready_ = false;
   std::map<std::string, Sent> sent_;
 
   // Short messages.
