@@ -29,6 +29,18 @@ class Runner {
     most = std::min(most, static_cast<double>(left_));
     return most;
   }
+  // What is worth less than its bytes cost does not go.
+  bool takes(const Backlog& lane) const {
+    const double mean =
+        lane.items == 0 ? 0 : static_cast<double>(lane.bytes) / static_cast<double>(lane.items);
+    return lane.worth >= pace_.carrier.terms.price * mean;
+  }
+  // The last quarter of a budget is the alert lane's.
+  double room_for(const Backlog& lane, double carries) const {
+    if (lane.lane == kLaneAlert || left_ == UINT64_MAX) return carries;
+    const double kept = static_cast<double>(pace_.carrier.terms.bytes_a_day) / 4;
+    return std::clamp(static_cast<double>(left_) - kept, 0.0, carries);
+  }
   void spent(double bytes) {
     if (left_ != UINT64_MAX) left_ -= std::min(left_, static_cast<std::uint64_t>(bytes));
   }
@@ -66,7 +78,8 @@ std::vector<std::pair<std::uint8_t, std::optional<base::TimeUs>>> drained(
       double carries = runner.carries(at);
       const double before = carries;
       for (std::size_t i = 0; i < lanes.size() && carries > 0; ++i) {
-        const double taken = std::min(waiting[i], carries);
+        if (!runner.takes(lanes[i])) continue;
+        const double taken = std::min(waiting[i], runner.room_for(lanes[i], carries));
         waiting[i] -= taken;
         carries -= taken;
         if (waiting[i] <= 0 && !out[i].second) out[i].second = at + kStep;

@@ -6,6 +6,7 @@ namespace lander::link {
 namespace {
 
 constexpr std::size_t kHeadsAtOnce = 500;
+constexpr std::size_t kBundleBytes = 2 << 10;  // of a bundle beside its items, sealed, about
 constexpr std::size_t kBriefBytes = 32;    // of an alert in brief, with its part of the envelope
 constexpr std::size_t kItemOverhead = 64;  // of an item within a bundle, at most: wire_bytes()
 
@@ -144,7 +145,8 @@ Why Outbox::why(const Head& head, const Standing& carrier, const std::vector<Sta
     return Why::kUnderWay;
   }
   if (!affordable(head, carrier)) return Why::kTooCostly;
-  if (!carrier.brief && wire_bytes_of(head) > carrier.max_message) return Why::kTooLarge;
+  if (!carrier.brief && wire_bytes_of(head) + kBundleBytes > carrier.max_message)
+    return Why::kTooLarge;
   const std::size_t bytes = carrier.brief ? kBriefBytes : wire_bytes_of(head);
   if ((alert ? carrier.left : carrier.left_for_others) < bytes) return Why::kBudget;
   if (cheaper_takes(head, carrier, all)) return Why::kCheaper;
@@ -207,8 +209,10 @@ base::Result<std::vector<Head>> Outbox::choose(const Standing& carrier,
     for (const Head& head : next) {
       const std::size_t size = carrier.brief ? kBriefBytes : wire_bytes_of(head);
       if (out.size() >= room.items) return out;
-      // What does not fit goes first next time; what follows it would overtake it.
-      if (taken + size > most) return out;
+      // What does not fit goes first next time; what follows it would overtake it. The room is a
+      // wish only: one that is larger goes alone, or it would hold up its lane for ever.
+      const bool alone = out.empty() && size <= left;
+      if (taken + size > most && !alone) return out;
       taken += size;
       out.push_back(head);
     }

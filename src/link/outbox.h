@@ -140,6 +140,7 @@ struct Backlog {
   std::uint8_t lane = 0;
   std::uint64_t items = 0, bytes = 0;
   double bytes_a_second_in = 0;  // what is added meanwhile
+  double worth = 0;              // of an item, as of the first that waits
 };
 struct Pace {
   Standing carrier;

@@ -67,7 +67,7 @@ class Alarms {
   Context& context_;
   alert::Book book_;
   link::Dictionary dictionary_;
-  std::uint16_t salt_ = 0;  // counted on, so that no two ids of a millisecond are alike
+  std::uint16_t salt_ = 0;       // counted on, so that no two ids of a millisecond are alike
   std::deque<Waiting> waiting_;  // applied and told, not durable yet
   std::map<std::string, Run> runs_;
 };

@@ -12,6 +12,7 @@ constexpr base::DurationUs kDataEvery = 5 * base::kSecond;  // what is not urgen
 constexpr base::DurationUs kFirstRetry = base::kSecond;
 constexpr base::DurationUs kLastRetry = 30 * base::kSecond, kLastDearRetry = 5 * base::kMinute;
 constexpr base::DurationUs kLookAgain = base::kMinute;  // for the next contact of a plan
+constexpr std::size_t kHeartbeatBytes = 2 << 10;        // with its answer, about
 constexpr std::size_t kLongMessage = 64 << 10;
 constexpr int kGoOnTimes = 20;  // then it is made anew: what waits may have changed
 constexpr base::DurationUs kBetweenCopies = 150 * base::kMillisecond;
@@ -23,6 +24,9 @@ base::DurationUs monotonic() { return os::system_clock().monotonic_us(); }
 struct CarrierThread::Look {
   bool waiting = false, priced = false, brief = false, fetching = false;
   std::uint64_t fetched = 0;
+  bool greets = false;         // a heartbeat is within its means
+  bool ask = false;            // only what waits is wanted
+  base::DurationUs every = 0;  // between heartbeats
   base::DurationUs until_contact = 0;
   std::map<std::string, double> vitals;
 };
@@ -92,6 +96,14 @@ bool CarrierThread::look(Look& out) {
     const auto standing = core.ways().standing(*way);
     out.priced = way->config.terms.price > 0;
     out.brief = standing.brief;
+    // Heartbeats take a quarter of a budget at most.
+    const std::uint64_t budget = way->config.terms.bytes_a_day;
+    out.greets = !out.priced && !out.brief && standing.left_for_others > kHeartbeatBytes;
+    out.every = contact_every_;
+    if (budget > 0) {
+      const double seconds = 86'400.0 * 4 * kHeartbeatBytes / static_cast<double>(budget);
+      out.every = std::max(out.every, static_cast<base::DurationUs>(seconds * base::kSecond));
+    }
     out.until_contact = link::next_contact(way->config.terms, now) - now;
     out.waiting = core.has_waiting(id);
     out.fetching = core.fetching();
@@ -115,11 +127,12 @@ void CarrierThread::loop() {
       std::swap(news, news_);
     }
     const base::DurationUs heartbeat = next_heartbeat_ - monotonic();
-    const bool greet = !now.priced && !now.brief && (heartbeat <= 0 || failures_ > 0);
+    const bool greet = now.greets && (heartbeat <= 0 || failures_ > 0);
     if (!now.waiting && !news && !greet) {
-      wait = now.priced || now.brief ? kDataEvery : std::min(kDataEvery, heartbeat);
+      wait = now.greets ? std::min(kDataEvery, heartbeat) : kDataEvery;
       continue;
     }
+    now.ask = !now.waiting && !greet;
     const auto next = contact(now);
     if (!next) return;
     wait = *next;
@@ -129,7 +142,9 @@ void CarrierThread::loop() {
 std::optional<base::DurationUs> CarrierThread::contact(const Look& before) {
   const std::string& id = config_.terms.id;
   base::Result<Uplink::Outgoing> out = base::Error(base::Code::kInternal, "not asked");
-  if (broken_) {
+  if (before.ask) {
+    out = Uplink::Outgoing{};
+  } else if (broken_) {
     out = *std::exchange(broken_, std::nullopt);
   } else if (!desk_.run_on_core([&](Core& core) { out = core.next_message(id, before.vitals); })) {
     return std::nullopt;
@@ -139,6 +154,7 @@ std::optional<base::DurationUs> CarrierThread::contact(const Look& before) {
                   {{"carrier", id}, {"error", out.error().message()}});
     return kDataEvery;
   }
+  if (out->sealed.empty() && !before.ask) return kDataEvery;  // there is nothing to say after all
   Ways::Exchange exchange;
   const base::DurationUs began = monotonic();
   auto contact = carrier_->exchange(out->sealed);
@@ -188,7 +204,7 @@ std::optional<base::DurationUs> CarrierThread::contact(const Look& before) {
     failures_ = failed ? failures_ + 1 : 0;
     connected_ = !failed;
   }
-  next_heartbeat_ = monotonic() + contact_every_;
+  if (!before.ask) next_heartbeat_ = monotonic() + before.every;
   if (failed) return patience(failures_ - 1, before.priced);
   // Pieces of a package follow each other; the receipt for what was just sent comes with the next
   // contact.

@@ -11,6 +11,7 @@ namespace lander::site {
 namespace {
 
 constexpr std::size_t kBundleItems = 2000;
+constexpr std::size_t kLeastBundle = 2 << 10;    // of one without items, about
 constexpr std::size_t kLeastRoom = 1 << 10;      // of items, beside a full bundle's overhead
 constexpr std::size_t kAnswersAwaited = 10'000;  // of bundles: far away, many are under way
 
@@ -90,15 +91,18 @@ base::Status Uplink::renew_keys() {
   LANDER_ASSIGN(short_keys_, link::short_keys(identity_.keys, identity_.tenant, identity_.site,
                                               outbox_.epoch()));
   LANDER_ASSIGN(const auto reserved, context_.store.record(kMarkRecord, "short-counter"));
-  counter_ = counters_reserved_ = newest_down_ = 0;
+  counter_ = counters_reserved_ = newest_down_ = kept_down_ = 0;
   no_brief_.clear();
   told_with_.clear();
   if (!reserved) return {};
   base::CborReader in(*reserved);
-  LANDER_TRY(in.array_of(2, "counter of short messages"));
+  LANDER_TRY(in.array_of(3, "counters of short messages"));
   LANDER_ASSIGN(const std::uint64_t epoch, in.unsigned_integer());
   LANDER_ASSIGN(const std::uint64_t counter, in.unsigned_integer());
-  if (epoch == outbox_.epoch()) counter_ = counters_reserved_ = counter;
+  LANDER_ASSIGN(const std::uint64_t down, in.unsigned_integer());
+  if (epoch != outbox_.epoch()) return {};
+  counter_ = counters_reserved_ = counter;
+  newest_down_ = kept_down_ = down;
   return {};
 }
 
@@ -257,6 +261,8 @@ base::Result<Uplink::Outgoing> Uplink::next_bundle(const Ways::Way& way,
     LANDER_ASSIGN(out.more, offer_raw(left.bytes));
     LANDER_ASSIGN(chosen, outbox_.choose(carrier, all, left, monotonic, heads()));
   }
+  // A heartbeat is not worth the last of a budget, which alerts in brief may need.
+  if (chosen.empty() && carrier.left_for_others == 0) return out;
   LANDER_ASSIGN(bundle.items, bodies(chosen));
   outbox_.sent(carrier, chosen, monotonic);
   out.items = bundle.items.size();
@@ -271,6 +277,12 @@ bool Uplink::has_waiting(const std::string& carrier) {
   link::Standing standing = ways_.standing(*way);
   // One that failed is tried again, by its owner's patience.
   standing.up = link::in_contact(standing.terms, context_.now());
+  const std::size_t least = standing.brief ? kLeastBrief : kLeastBundle;
+  if (standing.left < least) return false;
+  if (!standing.brief && standing.left != UINT64_MAX) {
+    standing.left -= least;
+    standing.left_for_others -= std::min<std::uint64_t>(standing.left_for_others, least);
+  }
   const auto chosen = outbox_.choose(
       standing, ways_.standings(), {std::max(ways_.message_bytes(*way), kLeastRoom), kBundleItems},
       context_.clock.monotonic_us(), heads());

@@ -25,6 +25,7 @@ namespace lander::site {
 // Core's thread only.
 class Uplink {
  public:
+  static constexpr std::size_t kLeastBrief = 64;  // left of a budget, to tell anything with it
   // `courier`: told what the hub holds of the pickup lane.
   Uplink(Context& context, Alarms& alarms, Apps& apps, Ways& ways, Courier& courier,
          Identity identity);
@@ -99,6 +100,7 @@ class Uplink {
   base::Result<bool> offer_raw(std::size_t bytes);
   base::Result<std::vector<link::Item>> bodies(const std::vector<link::Head>& heads) const;
   base::Result<std::uint64_t> next_counter();
+  base::Status keep_counters(std::uint64_t reserved);
   link::Outbox::Heads heads() const;
   base::Status tell_dictionary();
   // in
@@ -136,6 +138,7 @@ class Uplink {
   // Short messages.
   link::ShortKeys short_keys_;
   std::uint64_t counter_ = 0, counters_reserved_ = 0;
+  std::uint64_t kept_down_ = 0;
   std::uint64_t newest_down_ = 0;     // of the hub's counters under these keys
   std::set<std::uint64_t> no_brief_;  // alert items that cannot be told in brief
   // Dictionary items that went with a brief, and with which alert: the hub has both or none.

@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t kItems = 2000;
 constexpr std::uint64_t kCountersAtOnce = 64;
 // Of a short message: some copies of it pass a narrow way within a second.
-constexpr std::size_t kBriefMessage = 1000, kLeastBrief = 48;
+constexpr std::size_t kBriefMessage = 1000;
 // What is looked through for untold entries of the dictionary.
 constexpr std::size_t kStateItems = 64, kStateBytes = 64 << 10;
 
@@ -49,14 +49,21 @@ base::Result<Uplink::Entries> Uplink::untold_entries() const {
 // Spent when it is durable that it is: a counter never comes twice under one key.
 base::Result<std::uint64_t> Uplink::next_counter() {
   if (counter_ == counters_reserved_) {
-    base::CborWriter out;
-    out.array(2).unsigned_integer(outbox_.epoch()).unsigned_integer(counter_ + kCountersAtOnce);
-    store::Batch batch;
-    batch.records.push_back({std::string(kMarkRecord), "short-counter", out.take()});
-    LANDER_TRY(context_.store.commit(batch));
-    counters_reserved_ = counter_ + kCountersAtOnce;
+    LANDER_TRY(keep_counters(counter_ + kCountersAtOnce));
   }
   return ++counter_;
+}
+
+base::Status Uplink::keep_counters(std::uint64_t reserved) {
+  base::CborWriter out;
+  out.array(3).unsigned_integer(outbox_.epoch()).unsigned_integer(reserved);
+  out.unsigned_integer(newest_down_);
+  store::Batch batch;
+  batch.records.push_back({std::string(kMarkRecord), "short-counter", out.take()});
+  LANDER_TRY(context_.store.commit(batch));
+  counters_reserved_ = reserved;
+  kept_down_ = newest_down_;
+  return {};
 }
 
 base::Result<Uplink::Outgoing> Uplink::next_brief(const Ways::Way& way) {

@@ -13,6 +13,7 @@ namespace {
 constexpr base::TimeUs kEarliest = 1'767'225'600 * base::kSecond;  // 2026-01-01
 constexpr base::TimeUs kLatest = 4'102'444'800 * base::kSecond;    // 2100-01-01
 constexpr std::size_t kCountBytes = 1 << 20;
+constexpr std::uint64_t kCountersBehind = 1024;
 
 base::Bytes encode_sent(const Uplink::Sent& sent) {
   base::CborWriter out;
@@ -83,6 +84,8 @@ base::Status Uplink::take_short(base::ByteView sealed) {
                                                     std::span(&newest_down_, 1), true, sealed));
   LANDER_ASSIGN(const auto message, link::decode_short_message(opened.plain, opened.epoch));
   newest_down_ = std::max(newest_down_, opened.counter);
+  // Kept now and then: a run that begins far behind would not know the hub's counter any more.
+  if (newest_down_ - kept_down_ > kCountersBehind) LANDER_TRY(keep_counters(counters_reserved_));
   outbox_.noticed(message.noticed);
   // It may be old: it never takes anything back.
   receipts(message.receipts, INT64_MIN, false, false);

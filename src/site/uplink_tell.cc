@@ -27,6 +27,8 @@ base::Result<std::vector<Uplink::LaneState>> Uplink::lanes() const {
           static_cast<double>(lane.last - first->second) * static_cast<double>(lane.bytes) /
           static_cast<double>(lane.waiting) * base::kSecond / static_cast<double>(running);
     }
+    LANDER_ASSIGN(const auto head, context_.store.heads(lane.lane, lane.floor, 1));
+    if (!head.empty()) waiting.worth = head.front().worth;
     if (lane.lane != link::kLanePickup) backlog.push_back(waiting);
     out.push_back(std::move(state));
   }

@@ -44,7 +44,7 @@ class Ways {
   struct Exchange {
     std::size_t up = 0, down = 0;
     base::DurationUs took = 0;
-    std::string failure;  // empty: it succeeded
+    std::string failure;   // empty: it succeeded
     bool goes_on = false;  // it failed, and the same message goes on where it broke
   };
   void exchanged(const std::string& id, const Exchange& exchange);

@@ -20,7 +20,7 @@ using base::Result;
 using base::Status;
 using base::TimeUs;
 
-constexpr std::size_t kRawItemBytes = 512 << 10;
+constexpr std::size_t kRawItemBytes = 192 << 10;  // so that it fits into an MQTT message
 constexpr std::size_t kPartOverhead = 96;  // id, revision, offsets: an upper bound
 // Of one step: bounds its memory.
 constexpr std::size_t kOfferBytes = 2 << 20;
