@@ -128,16 +128,17 @@ base::Result<Courier::Chosen> Courier::choose(const carrier::PartAsked& asked) c
   const bool knows = asked.lane == link::kLanePickup && held != held_.end() &&
                      held->second.epoch == context_.store.epoch();
   Chosen out;
-  out.more = heads.size() == kHeadsAtOnce;
+  out.looked = asked.after;
+  out.more = heads.size() == kHeadsAtOnce && heads.back().number < asked.before;
   for (const auto& head : heads) {
     if (head.number >= asked.before) break;
-    if (knows && held->second.numbers.contains(head.number)) continue;
-    const std::size_t bytes = out.bytes + head.bytes + kItemOverhead;
-    if (bytes > kFullBytes && !out.numbers.empty()) {
+    if (!out.numbers.empty() && out.bytes + head.bytes + kItemOverhead > kFullBytes) {
       out.more = true;
       break;
     }
-    out.bytes = bytes;
+    out.looked = head.number;
+    if (knows && held->second.numbers.contains(head.number)) continue;
+    out.bytes += head.bytes + kItemOverhead;
     out.numbers.push_back(head.number);
   }
   return out;
@@ -151,7 +152,7 @@ base::Status Courier::add_items(const carrier::PartAsked& asked, link::Bundle& b
   const bool makes = asked.lane >= link::kLaneBulk && asked.before == INT64_MAX;
   // At the end of the lane more is made first, a step at a time. Without room for it what is there
   // goes.
-  if (makes && chosen.bytes < kGoodBytes) {
+  if (makes && !chosen.more && chosen.bytes < kGoodBytes) {
     const auto more = store.offer_raw(kOfferBytes);
     if (!more.ok() && more.error().code() != Code::kExhausted) return more.error();
     out.more = more.ok() && *more;
@@ -161,6 +162,7 @@ base::Status Courier::add_items(const carrier::PartAsked& asked, link::Bundle& b
     chosen.more = true;  // nobody looked whether there is
   }
   out.more = chosen.more;
+  out.last = chosen.looked;
   LANDER_ASSIGN(auto items, store.items(asked.lane, chosen.numbers, link::kMaxBundleBytes));
   for (auto& item : items)
     bundle.items.push_back(

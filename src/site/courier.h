@@ -50,6 +50,7 @@ class Courier {
   struct Chosen {
     std::vector<std::uint64_t> numbers;
     std::size_t bytes = 0;
+    std::uint64_t looked = 0;  // up to here, with those that the peer holds
     bool more = false;
   };
   base::Result<Chosen> choose(const carrier::PartAsked& asked) const;
