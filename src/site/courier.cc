@@ -212,29 +212,46 @@ base::Result<bool> Courier::take(const std::string& peer, base::ByteView sealed,
   LANDER_ASSIGN(keys.peer_sealing, crypto::PublicKey::from_der(from->sealing_der));
   LANDER_ASSIGN(const auto bundle,
                 link::open(sealed, keys, {identity.tenant, identity.site, true, peer}));
-  for (const auto& receipt : bundle.receipts) {
-    if (receipt.lane == link::kLanePickup) LANDER_TRY(receipted(peer, receipt));
-  }
+  // Brought by hand, in any order: it never takes anything back.
+  LANDER_TRY(receipted(peer, bundle.receipts, bundle.sent, false));
   return bundle.refused_epoch == context_.store.epoch();
 }
 
-base::Status Courier::receipted(const std::string& peer, const link::Receipt& receipt) {
-  if (receipt.lane != link::kLanePickup || receipt.epoch != context_.store.epoch()) return {};
-  if (!gets(peer, link::kLanePickup)) return {};
-  Held now = held_[peer];
-  if (now.epoch != receipt.epoch) now = {receipt.epoch, {}};
-  const auto before = now.numbers.ranges();
-  now.numbers.merge(receipt.held);
-  if (now.numbers.ranges() == before) return {};
-  store::Batch batch;
-  batch.records.push_back({std::string(kRecipientRecord), peer, encode(now.epoch, now.numbers)});
-  LANDER_TRY(context_.store.commit(batch));
-  held_[peer] = std::move(now);
-  link::Ranges any;
+base::Status Courier::receipted(const std::string& peer, const std::vector<link::Receipt>& receipts,
+                                base::TimeUs sent, bool takes_back) {
+  const std::uint64_t epoch = context_.store.epoch();
+  link::Ranges numbers;
+  bool told = false;
+  for (const auto& receipt : receipts) {
+    if (receipt.epoch != epoch) continue;
+    told = true;
+    if (receipt.lane == link::kLanePickup) numbers.merge(receipt.held);
+  }
+  if (!told || !gets(peer, link::kLanePickup)) return {};
+  Held& known = held_[peer];
+  takes_back = takes_back && sent > known.sent;
+  known.sent = std::max(known.sent, sent);
+  Held before{epoch, {}, known.sent};
+  if (known.epoch == epoch) before = known;
+  Held now = before;
+  if (takes_back) now.numbers = {};
+  now.numbers.merge(numbers);
+  if (now.numbers.ranges() == before.numbers.ranges()) return {};
+  link::Ranges any = now.numbers;
   for (const auto& [name, held] : held_)
-    if (held.epoch == receipt.epoch) any.merge(held.numbers);
-  if (any.through() == 0) return {};
-  return context_.store.forget_items(link::kLanePickup, any.through());
+    if (name != peer && held.epoch == epoch) any.merge(held.numbers);
+  // Before the record, which is what the next receipts are compared with: what failed is repeated.
+  if (takes_back) LANDER_TRY(context_.store.recall_items(link::kLanePickup, any.through()));
+  if (any.through() > 0) LANDER_TRY(context_.store.forget_items(link::kLanePickup, any.through()));
+  store::Batch batch;
+  batch.records.push_back({std::string(kRecipientRecord), peer, encode(epoch, now.numbers)});
+  LANDER_TRY(context_.store.commit(batch));
+  if (now.numbers.through() < before.numbers.through())
+    os::log_warn("courier",
+                 "a recipient was restored from an older copy: it gets again what it lost",
+                 {{"recipient", peer}, {"from", now.numbers.through() + 1}});
+  known = std::move(now);
+  return {};
 }
 
 }  // namespace lander::site

@@ -180,6 +180,44 @@ TEST_F(CourierTest, APartKeepsWithinWhatWasAskedFor) {
   EXPECT_EQ(part.last, 1u);
 }
 
+TEST_F(CourierTest, AHubRestoredFromAnOlderCopyGetsAgainWhatItLost) {
+  const auto last = parts("hub", link::kLanePickup).back().last;
+  measure(500);
+  const auto all = parts("hub", link::kLanePickup).back().last;
+  ASSERT_GT(all, last);
+  const auto answers = [&](std::uint64_t through, base::TimeUs sent, bool of_this_run = true) {
+    const auto out = core->next_message("https", {});
+    ASSERT_TRUE(out.ok()) << out.error().message();
+    const auto asked = link::open(out->sealed, keys_of(hub), {"acme", "pump-7", false});
+    ASSERT_TRUE(asked.ok());
+    link::Bundle bundle;
+    bundle.tenant = "acme";
+    bundle.site = "pump-7";
+    bundle.to_site = true;
+    bundle.epoch = hub.epoch;
+    bundle.sent = sent;
+    bundle.heard = of_this_run ? asked->sent : 1;
+    bundle.receipts = {{store->epoch(), link::kLaneState, {}}};
+    if (through > 0)
+      bundle.receipts.push_back(
+          {store->epoch(), link::kLanePickup, *link::Ranges::from({{1, through}})});
+    ASSERT_TRUE(core->take_message(*link::seal(bundle, keys_of(hub)), base::kMillisecond).ok());
+  };
+  answers(all, kNow + 2 * base::kMinute);
+  ASSERT_TRUE(parts("hub", link::kLanePickup).empty());
+  answers(last, kNow + base::kMinute);  // was long under way
+  EXPECT_TRUE(parts("hub", link::kLanePickup).empty());
+  answers(last, kNow + 3 * base::kMinute, false);
+  EXPECT_TRUE(parts("hub", link::kLanePickup).empty());
+  answers(last, kNow + 4 * base::kMinute);
+  open();
+  ASSERT_FALSE(parts("hub", link::kLanePickup).empty());
+  EXPECT_EQ(parts("hub", link::kLanePickup).front().first, last + 1);
+  EXPECT_EQ(parts("hub", link::kLanePickup).back().last, all);
+  answers(0, kNow + 5 * base::kMinute);
+  EXPECT_EQ(parts("hub", link::kLanePickup).front().first, 1u);
+}
+
 // More wait than are looked at at once, and the stick has all behind the first gap.
 TEST_F(CourierTest, ASecondPickupOntoAStickWithAGapEndsAndWritesNothingTwice) {
   store::Batch batch;
