@@ -78,12 +78,14 @@ class Pickup {
           if (part.first <= after || part.last >= before || part.first > part.last)
             return Error(Code::kCorrupt, "the site answered with other items than were asked for");
           LANDER_TRY(put(lane, part));
-          after = part.last;
         } else {
           LANDER_TRY(tell());
         }
-        // What comes while it is written waits for the next time, or this would never end.
-        if (part.more) continue;
+        const bool moved = part.last > after && part.last < before;
+        if (moved) after = part.last;
+        // What comes while it is written waits for the next time, or this would never end. Only at
+        // the end of a lane are items made, so only there does asking the same again help.
+        if (part.more && (moved || !any)) continue;
       }
       if (!any) return drop_receipted(lane);
       after = std::max(after, next->second.name.last);

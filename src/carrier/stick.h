@@ -90,7 +90,8 @@ struct PartAsked {
 };
 struct Part {
   std::uint64_t epoch = 0;
-  std::uint64_t first = 0, last = 0;             // of the items
+  // Of the items; without any, `last` is the last number that was looked at.
+  std::uint64_t first = 0, last = 0;
   std::uint64_t items = 0;                       // 0: there are none
   base::Bytes sealed;                            // empty: without items nothing is made
   std::uint64_t items_left = 0, bytes_left = 0;  // of all lanes for this peer, after this one

@@ -48,6 +48,7 @@ class StickTest : public ::testing::Test {
 struct Site {
   std::uint64_t epoch = 7, count = 0, receipted = 0, a_bundle = 10;
   std::uint64_t asked = 0, heads = 0;
+  std::uint64_t skipped = 0;  // up to here there are none, and it looks at a_bundle at once
 
   base::Result<Part> operator()(const PartAsked& asked_for) {
     Part part;
@@ -61,6 +62,11 @@ struct Site {
     if (asked_for.lane != link::kLanePickup) return part;
     part.receipted = receipted;
     const std::uint64_t from = std::max(asked_for.after, receipted) + 1;
+    if (from <= skipped) {
+      part.last = std::min({from + a_bundle - 1, asked_for.before - 1, skipped});
+      part.more = true;
+      return part;
+    }
     const std::uint64_t to = std::min({from + a_bundle - 1, asked_for.before - 1, count});
     if (from > to) return part;
     part.first = from;
@@ -220,6 +226,36 @@ TEST_F(StickTest, WhatIsReceiptedMakesRoom) {
   EXPECT_EQ(again.removed, 2u);
   EXPECT_EQ(again.kept, 1u);
   EXPECT_EQ(again.items, 5u);
+}
+
+TEST_F(StickTest, APickupPassesWhatASiteLeavesOutAndEnds) {
+  Site site{.count = 60};
+  site.skipped = 35;
+  const auto in_time = [&site](const PickedUp&) { return site.asked < 50; };
+  const auto first = pick_up(*stick_, kPlace, std::ref(site), in_time);
+  ASSERT_TRUE(first.ok()) << first.error().message();
+  EXPECT_EQ(first->items, 25u);
+  site.asked = 0;
+  const auto second = pick_up(*stick_, kPlace, std::ref(site), in_time);
+  ASSERT_TRUE(second.ok()) << second.error().message();
+  EXPECT_EQ(second->items, 0u);
+  EXPECT_EQ(second->kept, 3u);
+}
+
+TEST_F(StickTest, APickupEndsAtASiteThatSaysThereIsMoreBetweenFilesAndHasNone) {
+  ASSERT_TRUE(stick_->write(kPlace, {7, link::kLanePickup, 11, 20, {}}, bytes_of("sealed")).ok());
+  std::uint64_t asked = 0;
+  const auto ask = [&](const PartAsked& asked_for) -> base::Result<Part> {
+    Part part;
+    part.epoch = 7;
+    part.more = asked_for.before == 11;
+    if (asked_for.lane == BundleName::kNoLane) part.sealed = bytes_of("head");
+    return part;
+  };
+  const auto done =
+      pick_up(*stick_, kPlace, ask, [&asked](const PickedUp&) { return ++asked < 50; });
+  ASSERT_TRUE(done.ok()) << done.error().message();
+  EXPECT_EQ(done->kept, 1u);
 }
 
 TEST_F(StickTest, FilesOfAnEpochBeforeStayForTheyMayBeTheOnlyCopy) {

@@ -128,16 +128,17 @@ base::Result<Courier::Chosen> Courier::choose(const carrier::PartAsked& asked) c
   const bool knows = asked.lane == link::kLanePickup && held != held_.end() &&
                      held->second.epoch == context_.store.epoch();
   Chosen out;
-  out.more = heads.size() == kHeadsAtOnce;
+  out.looked = asked.after;
+  out.more = heads.size() == kHeadsAtOnce && heads.back().number < asked.before;
   for (const auto& head : heads) {
     if (head.number >= asked.before) break;
-    if (knows && held->second.numbers.contains(head.number)) continue;
-    const std::size_t bytes = out.bytes + head.bytes + kItemOverhead;
-    if (bytes > kFullBytes && !out.numbers.empty()) {
+    if (!out.numbers.empty() && out.bytes + head.bytes + kItemOverhead > kFullBytes) {
       out.more = true;
       break;
     }
-    out.bytes = bytes;
+    out.looked = head.number;
+    if (knows && held->second.numbers.contains(head.number)) continue;
+    out.bytes += head.bytes + kItemOverhead;
     out.numbers.push_back(head.number);
   }
   return out;
@@ -151,7 +152,7 @@ base::Status Courier::add_items(const carrier::PartAsked& asked, link::Bundle& b
   const bool makes = asked.lane >= link::kLaneBulk && asked.before == INT64_MAX;
   // At the end of the lane more is made first, a step at a time. Without room for it what is there
   // goes.
-  if (makes && chosen.bytes < kGoodBytes) {
+  if (makes && !chosen.more && chosen.bytes < kGoodBytes) {
     const auto more = store.offer_raw(kOfferBytes);
     if (!more.ok() && more.error().code() != Code::kExhausted) return more.error();
     out.more = more.ok() && *more;
@@ -161,6 +162,7 @@ base::Status Courier::add_items(const carrier::PartAsked& asked, link::Bundle& b
     chosen.more = true;  // nobody looked whether there is
   }
   out.more = chosen.more;
+  out.last = chosen.looked;
   LANDER_ASSIGN(auto items, store.items(asked.lane, chosen.numbers, link::kMaxBundleBytes));
   for (auto& item : items)
     bundle.items.push_back(
@@ -210,29 +212,46 @@ base::Result<bool> Courier::take(const std::string& peer, base::ByteView sealed,
   LANDER_ASSIGN(keys.peer_sealing, crypto::PublicKey::from_der(from->sealing_der));
   LANDER_ASSIGN(const auto bundle,
                 link::open(sealed, keys, {identity.tenant, identity.site, true, peer}));
-  for (const auto& receipt : bundle.receipts) {
-    if (receipt.lane == link::kLanePickup) LANDER_TRY(receipted(peer, receipt));
-  }
+  // Brought by hand, in any order: it never takes anything back.
+  LANDER_TRY(receipted(peer, bundle.receipts, bundle.sent, false));
   return bundle.refused_epoch == context_.store.epoch();
 }
 
-base::Status Courier::receipted(const std::string& peer, const link::Receipt& receipt) {
-  if (receipt.lane != link::kLanePickup || receipt.epoch != context_.store.epoch()) return {};
-  if (!gets(peer, link::kLanePickup)) return {};
-  Held now = held_[peer];
-  if (now.epoch != receipt.epoch) now = {receipt.epoch, {}};
-  const auto before = now.numbers.ranges();
-  now.numbers.merge(receipt.held);
-  if (now.numbers.ranges() == before) return {};
-  store::Batch batch;
-  batch.records.push_back({std::string(kRecipientRecord), peer, encode(now.epoch, now.numbers)});
-  LANDER_TRY(context_.store.commit(batch));
-  held_[peer] = std::move(now);
-  link::Ranges any;
+base::Status Courier::receipted(const std::string& peer, const std::vector<link::Receipt>& receipts,
+                                base::TimeUs sent, bool takes_back) {
+  const std::uint64_t epoch = context_.store.epoch();
+  link::Ranges numbers;
+  bool told = false;
+  for (const auto& receipt : receipts) {
+    if (receipt.epoch != epoch) continue;
+    told = true;
+    if (receipt.lane == link::kLanePickup) numbers.merge(receipt.held);
+  }
+  if (!told || !gets(peer, link::kLanePickup)) return {};
+  Held& known = held_[peer];
+  takes_back = takes_back && sent > known.sent;
+  known.sent = std::max(known.sent, sent);
+  Held before{epoch, {}, known.sent};
+  if (known.epoch == epoch) before = known;
+  Held now = before;
+  if (takes_back) now.numbers = {};
+  now.numbers.merge(numbers);
+  if (now.numbers.ranges() == before.numbers.ranges()) return {};
+  link::Ranges any = now.numbers;
   for (const auto& [name, held] : held_)
-    if (held.epoch == receipt.epoch) any.merge(held.numbers);
-  if (any.through() == 0) return {};
-  return context_.store.forget_items(link::kLanePickup, any.through());
+    if (name != peer && held.epoch == epoch) any.merge(held.numbers);
+  // Before the record, which is what the next receipts are compared with: what failed is repeated.
+  if (takes_back) LANDER_TRY(context_.store.recall_items(link::kLanePickup, any.through()));
+  if (any.through() > 0) LANDER_TRY(context_.store.forget_items(link::kLanePickup, any.through()));
+  store::Batch batch;
+  batch.records.push_back({std::string(kRecipientRecord), peer, encode(epoch, now.numbers)});
+  LANDER_TRY(context_.store.commit(batch));
+  if (now.numbers.through() < before.numbers.through())
+    os::log_warn("courier",
+                 "a recipient was restored from an older copy: it gets again what it lost",
+                 {{"recipient", peer}, {"from", now.numbers.through() + 1}});
+  known = std::move(now);
+  return {};
 }
 
 }  // namespace lander::site

@@ -36,20 +36,25 @@ class Courier {
   // What a recipient other than the hub sends back: receipts. The hub's come by Uplink. True: it
   // says that a copy of this site goes on under this epoch, so begin a new one.
   base::Result<bool> take(const std::string& peer, base::ByteView sealed, const Identity& identity);
-  // What a peer holds of the pickup lane. What any of them holds is given to no other, and may be
-  // wiped.
-  base::Status receipted(const std::string& peer, const link::Receipt& receipt);
+  // What a peer holds of the pickup lane, as its receipts say that came together. What any of them
+  // holds is given to no other, and may be wiped. `sent`: the peer's time of them; `takes_back`:
+  // they are whole and answer what this run sent, so when they are the newest and hold less than
+  // before, the peer was restored from an older copy: it gets again what it lost.
+  base::Status receipted(const std::string& peer, const std::vector<link::Receipt>& receipts,
+                         base::TimeUs sent, bool takes_back);
 
  private:
   struct Held {
     std::uint64_t epoch = 0;
     link::Ranges numbers;
+    base::TimeUs sent = INT64_MIN;  // of the newest receipts of this run
   };
   base::Result<const trust::Recipient*> recipient(const std::string& peer) const;
   bool gets(const std::string& peer, std::uint8_t lane) const;
   struct Chosen {
     std::vector<std::uint64_t> numbers;
     std::size_t bytes = 0;
+    std::uint64_t looked = 0;  // up to here, with those that the peer holds
     bool more = false;
   };
   base::Result<Chosen> choose(const carrier::PartAsked& asked) const;

@@ -60,8 +60,8 @@ class CourierTest : public Site {
       EXPECT_TRUE(part.ok()) << part.error().message();
       if (!part.ok()) return out;
       const bool more = part->more;
+      after = std::max(after, part->last);
       if (part->items > 0) {
-        after = part->last;
         out.push_back(std::move(*part));
       }
       if (!more) return out;
@@ -85,7 +85,7 @@ class CourierTest : public Site {
                       {"acme", "pump-7", false, peer});
   }
 
-  base::Bytes receipt(const Laptop& from, std::uint64_t through) {
+  base::Bytes receipt(const Laptop& from, std::uint64_t through, std::uint64_t first = 1) {
     link::Bundle out;
     out.tenant = "acme";
     out.site = "pump-7";
@@ -93,7 +93,7 @@ class CourierTest : public Site {
     out.to_site = true;
     out.epoch = store->epoch();
     out.sent = kNow + base::kHour;
-    out.receipts = {{store->epoch(), link::kLanePickup, *link::Ranges::from({{1, through}})}};
+    out.receipts = {{store->epoch(), link::kLanePickup, *link::Ranges::from({{first, through}})}};
     return *link::seal(out,
                        {from.signing, from.sealing, signing.public_key(), sealing.public_key()});
   }
@@ -178,6 +178,87 @@ TEST_F(CourierTest, APartKeepsWithinWhatWasAskedFor) {
   const auto part = core->pickup_part({"hub", link::kLaneState, 0, 2}, {}).value();
   EXPECT_EQ(part.first, 1u);
   EXPECT_EQ(part.last, 1u);
+}
+
+TEST_F(CourierTest, AHubRestoredFromAnOlderCopyGetsAgainWhatItLost) {
+  const auto last = parts("hub", link::kLanePickup).back().last;
+  measure(500);
+  const auto all = parts("hub", link::kLanePickup).back().last;
+  ASSERT_GT(all, last);
+  const auto answers = [&](std::uint64_t through, base::TimeUs sent, bool of_this_run = true) {
+    const auto out = core->next_message("https", {});
+    ASSERT_TRUE(out.ok()) << out.error().message();
+    const auto asked = link::open(out->sealed, keys_of(hub), {"acme", "pump-7", false});
+    ASSERT_TRUE(asked.ok());
+    link::Bundle bundle;
+    bundle.tenant = "acme";
+    bundle.site = "pump-7";
+    bundle.to_site = true;
+    bundle.epoch = hub.epoch;
+    bundle.sent = sent;
+    bundle.heard = of_this_run ? asked->sent : 1;
+    bundle.receipts = {{store->epoch(), link::kLaneState, {}}};
+    if (through > 0)
+      bundle.receipts.push_back(
+          {store->epoch(), link::kLanePickup, *link::Ranges::from({{1, through}})});
+    ASSERT_TRUE(core->take_message(*link::seal(bundle, keys_of(hub)), base::kMillisecond).ok());
+  };
+  answers(all, kNow + 2 * base::kMinute);
+  ASSERT_TRUE(parts("hub", link::kLanePickup).empty());
+  answers(last, kNow + base::kMinute);  // was long under way
+  EXPECT_TRUE(parts("hub", link::kLanePickup).empty());
+  answers(last, kNow + 3 * base::kMinute, false);
+  EXPECT_TRUE(parts("hub", link::kLanePickup).empty());
+  answers(last, kNow + 4 * base::kMinute);
+  open();
+  ASSERT_FALSE(parts("hub", link::kLanePickup).empty());
+  EXPECT_EQ(parts("hub", link::kLanePickup).front().first, last + 1);
+  EXPECT_EQ(parts("hub", link::kLanePickup).back().last, all);
+  answers(0, kNow + 5 * base::kMinute);
+  EXPECT_EQ(parts("hub", link::kLanePickup).front().first, 1u);
+}
+
+// More wait than are looked at at once, and the stick has all behind the first gap.
+TEST_F(CourierTest, ASecondPickupOntoAStickWithAGapEndsAndWritesNothingTwice) {
+  store::Batch batch;
+  for (int i = 0; i < 5'000; ++i) batch.items.push_back({link::kLaneSummary, "summary", {1}});
+  ASSERT_TRUE(store->commit(batch).ok());
+  ASSERT_TRUE(store->forget_items(link::kLaneSummary, 100).ok());
+  const auto stick_folder = os::open_folder(folder).value();
+  carrier::Stick stick(*stick_folder);
+  const auto pick_up = [&] {
+    std::size_t asked = 0;
+    const auto ask = [&](const carrier::PartAsked& one) { return core->pickup_part(one, {}); };
+    return carrier::pick_up(stick, {"acme", "pump-7", false, "hub"}, ask,
+                            [&](const carrier::PickedUp&) { return ++asked < 100; });
+  };
+  const auto first = pick_up();
+  ASSERT_TRUE(first.ok()) << first.error().message();
+  EXPECT_GE(first->items, 4'900u);
+  const auto second = pick_up();
+  ASSERT_TRUE(second.ok()) << second.error().message();
+  EXPECT_EQ(second->items, 0u);
+}
+
+TEST_F(CourierTest, APickupGoesOnBehindWhatItsReaderHoldsAlready) {
+  name({"ana"}, 3);
+  ASSERT_EQ(parts("ana", link::kLanePickup).size(), 1u);
+  store::Batch batch;
+  for (int i = 0; i < 9'000; ++i) batch.items.push_back({link::kLanePickup, "other", {1}});
+  ASSERT_TRUE(store->commit(batch).ok());
+  const auto first = store->heads(link::kLanePickup, 0, 1)->front().number;
+  ASSERT_TRUE(core->brought("ana", receipt(laptop, first + 8'500, first + 2)).ok());
+  std::vector<std::uint64_t> firsts;
+  std::uint64_t after = first + 1;
+  for (int i = 0; i < 20; ++i) {
+    const auto part = core->pickup_part({"ana", link::kLanePickup, after, INT64_MAX}, {});
+    ASSERT_TRUE(part.ok()) << part.error().message();
+    if (part->items > 0) firsts.push_back(part->first);
+    after = std::max(after, part->last);
+    if (!part->more) break;
+  }
+  ASSERT_FALSE(firsts.empty());
+  EXPECT_EQ(firsts.front(), first + 8'501);
 }
 
 TEST_F(CourierTest, ASiteWithoutAnIdentitySealsForNobody) {

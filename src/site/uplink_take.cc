@@ -158,15 +158,13 @@ base::Result<std::optional<twin::Desired>> Uplink::take_bundle(base::ByteView se
 
 void Uplink::receipts(std::vector<link::Receipt> receipts, base::TimeUs sent, bool whole,
                       bool answers) {
-  std::erase_if(receipts, [&](const link::Receipt& receipt) {
-    if (receipt.lane != link::kLanePickup) return false;
-    if (auto kept = courier_.receipted(std::string(link::kHub), receipt); !kept.ok()) {
-      // It is repeated with the hub's next bundle.
-      os::log_warn("link", "a receipt for what a courier took is not kept",
-                   {{"error", kept.error().message()}});
-    }
-    return true;
-  });
+  if (auto kept = courier_.receipted(std::string(link::kHub), receipts, sent, whole && answers);
+      !kept.ok()) {
+    // It is repeated with the hub's next bundle.
+    os::log_warn("link", "a receipt for what a courier took is not kept",
+                 {{"error", kept.error().message()}});
+  }
+  std::erase_if(receipts, [](const auto& one) { return one.lane == link::kLanePickup; });
   std::map<std::uint8_t, std::uint64_t> before;
   for (std::uint8_t lane = 0; lane < link::kLanes; ++lane) before[lane] = outbox_.through(lane);
   const auto moved = outbox_.receipts(receipts, sent, whole, answers);
