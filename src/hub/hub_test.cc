@@ -1,4 +1,5 @@
 #include "hub/hub_fixture.h"
+#include "link/brief_fixture.h"
 
 namespace lander::hub {
 namespace {
@@ -43,6 +44,40 @@ TEST_F(Hub, ABundleThatComesTwiceHasItsEffectOnceAlsoAcrossARestart) {
   }
   EXPECT_EQ((lake.ingested[{link::kLaneAlert, 1}]), 1);
   EXPECT_EQ((*core->site(admin, "pump-7"))->alerts.alerts(true, kNow, 10).size(), 1u);
+}
+
+TEST_F(Hub, AnAlertOfAKindThatItNeverHeardOfIsUnderstoodByTheNamesThatComeWithIt) {
+  Device device = enrolled("plant");
+  const SiteKey key{"acme", "plant"};
+  exchange(device, {device.item("reported", {})});  // from then on it knows the epoch
+  link::Dictionary names;
+  link::ShortMessage message;
+  for (std::uint64_t n : {1, 2}) {
+    const auto event = link::brief_raise(static_cast<std::uint16_t>(n), static_cast<int>(n));
+    message.items.push_back({link::kLaneState, n + 1, "dictionary", 0, *names.add(event)});
+    message.briefs[n] = *link::encode_brief(event, "acme", "plant", names);
+  }
+  const auto keys_of_site = *link::short_keys(device.keys, "acme", "plant", device.epoch);
+  const auto open_alerts = [&] {
+    return (*core->site(admin, "plant"))->alerts.alerts(true, kNow, 10).size();
+  };
+  auto without = message;
+  without.items.clear();
+  ASSERT_TRUE(
+      core->arrived(key, link::seal_short(keys_of_site, false, 1, link::encode(without))).ok());
+  EXPECT_EQ(open_alerts(), 0u) << "nobody knows what they are about";
+  for (std::uint64_t counter : {2, 3}) {
+    ASSERT_TRUE(
+        core->arrived(key, link::seal_short(keys_of_site, false, counter, link::encode(message)))
+            .ok());
+    EXPECT_EQ(open_alerts(), 2u);
+    open();
+    EXPECT_EQ(open_alerts(), 2u);
+  }
+  // The items come again in a bundle, and are receipted by that alone.
+  const auto answer = exchange(device, {device.item("dictionary", message.items[0].body)});
+  ASSERT_EQ(answer.receipts.size(), 1u);
+  EXPECT_EQ(answer.receipts[0].held.through(), 2u);
 }
 
 TEST_F(Hub, WhatTheWarehouseCouldNotTakeIsNotReceipted) {

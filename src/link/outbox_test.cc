@@ -201,7 +201,7 @@ TEST(Forecast, CountsContactsBudgetsAndWhatIsAddedMeanwhile) {
   Pace unknown{https(), 0};
   unknown.carrier.terms.bytes_a_day = 1'000'000;
   unknown.carrier.left = 200'000;
-  EXPECT_EQ(*drained({bulk}, {unknown}, kMidnight)[0].second, kMidnight + 7 * kDay + 10 * kMinute);
+  EXPECT_EQ(*drained({bulk}, {unknown}, kMidnight)[0].second, kMidnight + 10 * kDay + 10 * kMinute);
   hourly.carrier.up = false;
   EXPECT_TRUE(drained({bulk}, {hourly}, kMidnight)[0].second) << "its next contact comes";
   EXPECT_FALSE(drained({bulk}, {hourly}, kMidnight + 6 * kHour)[0].second) << "it fails";

@@ -43,7 +43,7 @@ bool SiteNode::boot(std::optional<std::uint64_t> dies_within) {
   ++incarnation_;
   if (!open()) {
     if (!disk_.dead()) {
-      chronicle_.violation(name_, "does not start");
+      chronicle_.violation(name_, "does not start: " + why_not_);
     } else {
       died_ = died_.value_or(Cut::kPower);
     }
@@ -73,6 +73,7 @@ bool SiteNode::open() {
   options.free_bytes = [this] { return base::Result<std::uint64_t>(disk_.free_bytes()); };
   auto opened = store::Store::open(options);
   if (!opened.ok()) {
+    why_not_ = opened.error().message();
     must(opened.error(), "opening the store");
     return false;
   }
@@ -80,6 +81,7 @@ bool SiteNode::open() {
   site::Context context{*store_, files_, clock_, random_, *this, kFolder, kTenant, name_, name_};
   auto core = site::Core::open(std::move(context), identity_);
   if (!core.ok()) {
+    why_not_ = core.error().message();
     must(core.error(), "opening the core");
     return false;
   }

@@ -103,6 +103,7 @@ class SiteNode final : public site::Shell {
   std::string key_id_;
   std::optional<Cut> died_ = Cut::kPower;  // how the last run ended; nothing: cleanly
   bool disk_full_ = false, source_down_ = false, paused_ = false, news_ = false;
+  std::string why_not_;  // it did not start the last time
   int incarnation_ = 0;
   std::set<int> contacted_;
 
