@@ -42,7 +42,12 @@ bool SiteNode::boot(std::optional<std::uint64_t> dies_within) {
   }
   ++incarnation_;
   if (!open()) {
-    if (!disk_.dead()) {
+    if (!disk_.dead() && disk_full_) {
+      // Not a byte is left, and the log of the run that died is to be made safe first: it waits
+      // for room, as a person would be told.
+      chronicle_.note(name_, "waits for room");
+      died_ = died_.value_or(Cut::kProcess);
+    } else if (!disk_.dead()) {
       chronicle_.violation(name_, "does not start: " + why_not_);
     } else {
       died_ = died_.value_or(Cut::kPower);

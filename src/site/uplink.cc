@@ -139,7 +139,8 @@ base::Result<link::Bundle> Uplink::head(std::uint64_t desired_revision,
   out.epoch = outbox_.epoch();
   out.sent = now.time;
   if (sent_at_.size() >= kAnswersAwaited) sent_at_.erase(sent_at_.begin());
-  sent_at_[out.sent] = context_.clock.monotonic_us();
+  // Of two with one time (the clock was set back) the earlier: the answer may be to either.
+  sent_at_.try_emplace(out.sent, context_.clock.monotonic_us());
   out.sent_error = now.error;
   out.instance = instance_;
   out.heard = heard_;

@@ -14,6 +14,7 @@ constexpr base::TimeUs kEarliest = 1'767'225'600 * base::kSecond;  // 2026-01-01
 constexpr base::TimeUs kLatest = 4'102'444'800 * base::kSecond;    // 2100-01-01
 constexpr std::size_t kCountBytes = 1 << 20;
 constexpr std::uint64_t kCountersBehind = 1024;
+constexpr std::int64_t kDrift = 10'000;  // a round trip is measured by a clock that errs by 100 ppm
 
 base::Bytes encode_sent(const Uplink::Sent& sent) {
   base::CborWriter out;
@@ -104,8 +105,8 @@ base::Result<std::optional<twin::Desired>> Uplink::take_bundle(base::ByteView se
   if (round_trip > 0 && round_trip < base::kDay && bundle.sent > kEarliest &&
       bundle.sent < kLatest && bundle.sent_error < base::kDay) {
     if (auto told = context_.store.clock_reference(
-            bundle.sent + round_trip / 2, bundle.sent_error + round_trip / 2 + base::kMillisecond,
-            "hub");
+            bundle.sent + round_trip / 2,
+            bundle.sent_error + round_trip / 2 + round_trip / kDrift + base::kMillisecond, "hub");
         !told.ok()) {
       // The receipts below may be what makes room on the disk.
       os::log_warn("link", "the hub's time is not kept", {{"error", told.error().message()}});

@@ -1,6 +1,7 @@
 // What a store knows in memory, from its tables.
 #include <algorithm>
 
+#include "os/log.h"
 #include "store/reading.h"
 #include "store/schema.h"
 
@@ -34,7 +35,12 @@ Status SqliteStore::load() {
   LANDER_TRY(load_counts());  // before the tail: damage that is known is not found anew
   LANDER_TRY(load_tail());
   LANDER_TRY(load_offered());
-  return snapshot_ ? Status() : settle_outbox();
+  if (snapshot_) return {};
+  auto settled = settle_outbox();
+  if (settled.ok() || settled.error().code() != base::Code::kExhausted) return settled;
+  // A full disk keeps no site from starting: the next start tries it again.
+  os::log_warn("store", "the outbox is not settled yet", {{"error", settled.error().message()}});
+  return {};
 }
 
 Status SqliteStore::load_offered() {
