@@ -275,25 +275,36 @@ TEST_F(Hub, AnOldEpochOnAStickIsNoClone) {
   EXPECT_EQ(site.instances.newest_epoch(), 8u);
 }
 
-TEST_F(Hub, AShortMessageThatComesAgainSpendsNoCounter) {
-  Device device = enrolled("pump-7");
-  exchange(device, {});
-  const SiteKey key{"acme", "pump-7"};
-  const auto keys = *link::short_keys(device.keys, "acme", "pump-7", device.epoch);
-  link::ShortMessage message;
-  message.desired_revision = 1;
-  const auto say = [&](std::uint64_t counter) {
-    const auto sealed = link::seal_short(keys, false, counter, link::encode(message));
-    const auto answer = core->arrived(key, sealed);
+class ShortHub : public Hub {
+ protected:
+  void SetUp() override {
+    Hub::SetUp();
+    device = enrolled("pump-7");
+    exchange(device, {});
+    keys_of_epoch = *link::short_keys(device.keys, "acme", "pump-7", device.epoch);
+  }
+  base::Result<base::Bytes> say(std::uint64_t counter, const link::ShortMessage& message) {
+    return core->arrived({"acme", "pump-7"},
+                         link::seal_short(keys_of_epoch, false, counter, link::encode(message)));
+  }
+  base::Bytes say(std::uint64_t counter) {
+    link::ShortMessage message;
+    message.desired_revision = 1;
+    const auto answer = say(counter, message);
     EXPECT_TRUE(answer.ok());
     return answer.ok() ? *answer : base::Bytes();
-  };
-  const auto counter = [&](const base::Bytes& answer) {
+  }
+  std::uint64_t counter(const base::Bytes& answer) {
     const std::uint64_t newest[] = {0};
-    const auto opened = link::open_short({&keys, 1}, newest, true, answer);
+    const auto opened = link::open_short({&keys_of_epoch, 1}, newest, true, answer);
     EXPECT_TRUE(opened.ok());
     return opened.ok() ? opened->counter : 0;
-  };
+  }
+  Device device;
+  link::ShortKeys keys_of_epoch;
+};
+
+TEST_F(ShortHub, AMessageThatComesAgainSpendsNoCounter) {
   const auto first = say(2);
   EXPECT_EQ(say(2), first);
   EXPECT_EQ(say(1), first);
@@ -301,6 +312,71 @@ TEST_F(Hub, AShortMessageThatComesAgainSpendsNoCounter) {
   EXPECT_EQ(counter(next), counter(first) + 1);
   open();
   EXPECT_GT(counter(say(4)), counter(next));
+}
+
+TEST_F(ShortHub, ACounterIsNotGivenAgainWhenItsEpochWentForOthers) {
+  const auto before = say(1);
+  Device other = device;
+  for (const std::uint64_t epoch : {101, 102, 103, 104, 105}) {
+    other.epoch = epoch;
+    exchange(other, {other.item("dictionary", {1})});
+  }
+  EXPECT_FALSE((*core->site(admin, "pump-7"))->shorts.contains(device.epoch));
+  exchange(device, {device.item("dictionary", {1})});
+  EXPECT_GT(counter(say(2)), counter(before));
+}
+
+TEST_F(ShortHub, AHubThatWasSetBackCountsFromFarAheadAlsoAfterItsNextStart) {
+  const auto before = say(1);
+  core.reset();
+  state.reset();
+  std::filesystem::copy_file(folder / "hub.db", folder / "copy.db");
+  open();
+  ASSERT_TRUE(core->apply_yaml(admin, "pump-7", "commit_interval: 2s\n", "f", false).ok());
+  const auto reply = exchange(device, {});
+  core.reset();
+  state.reset();
+  std::filesystem::rename(folder / "copy.db", folder / "hub.db");
+  open();
+  link::Bundle receipt = from(device, kNow + 1);
+  receipt.receipts = {{reply.epoch, link::kLaneState, *link::Ranges::from({{1, 1}})}};
+  ASSERT_TRUE(core->exchange(device.key_id(), *link::seal(receipt, device.keys)).ok());
+  ASSERT_NE(state->epoch(), reply.epoch);
+  for (std::uint64_t time = 2; time < 4; ++time) {
+    EXPECT_GT(counter(say(time)), counter(before) + 32'768);
+    open();
+  }
+}
+
+TEST_F(ShortHub, WhatCameWholeMakesRoomForMoreInBrief) {
+  const auto brief = [&](std::uint64_t number) {
+    alert::Event event;
+    event.kind = alert::EventKind::kClear;
+    event.actor = "site";
+    event.time = kNow + static_cast<base::TimeUs>(number) * 1000;
+    event.alert = link::derived_id("acme", "pump-7", link::IdOf::kAlert, kNow, 1);
+    event.id = link::derived_id("acme", "pump-7", link::IdOf::kEvent, event.time, 2);
+    return *link::encode_brief(event, "acme", "pump-7", {});
+  };
+  link::ShortMessage message;
+  for (std::uint64_t number = 1; number <= 5000; ++number) {
+    message.briefs[number] = brief(number);
+    if (number % 2500 != 0) continue;
+    ASSERT_TRUE(say(number, message).ok());
+    message.briefs.clear();
+  }
+  message.briefs = {{5001, brief(5001)}};
+  EXPECT_EQ(say(5001, message).error().code(), Code::kExhausted);
+  link::Bundle whole = from(device, kNow + 1);
+  whole.gone = {{link::kLaneAlert, link::Gone::kExpired, *link::Ranges::from({{1, 4000}})}};
+  ASSERT_TRUE(core->exchange(device.key_id(), *link::seal(whole, device.keys)).ok());
+  EXPECT_TRUE(say(5002, message).ok());
+  message.briefs = {{5002, {0xff}}};
+  ASSERT_TRUE(say(5003, message).ok());
+  const auto& noticed = (*core->site(admin, "pump-7"))->shorts.at(device.epoch).noticed;
+  EXPECT_FALSE(noticed.contains(4000));
+  EXPECT_TRUE(noticed.contains(5001));
+  EXPECT_FALSE(noticed.contains(5002));
 }
 
 TEST_F(Hub, AnAddressThatAnotherTenantDeclaresIsStillTheSites) {
