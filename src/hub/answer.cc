@@ -11,33 +11,39 @@ namespace {
 
 constexpr std::size_t kReplyBytes = 1 << 20;
 constexpr std::size_t kReplyItems = 500;
-constexpr std::size_t kBlobsAReply = 4;
-constexpr std::uint64_t kCountersLost = 32'768;  // of short messages, since a copy was made
+constexpr std::size_t kBlobsAReply = 4, kSmallestPiece = 16 << 10;
+constexpr std::size_t kEnvelopeBytes = 2 << 10;  // what sealing adds, at most
+constexpr std::size_t kPieceOverhead = 256;      // of a piece of a package, beside its bytes
 
 // Whatever brought the site's message brings the answer: which carrier that is, is the site's
 // choice.
-link::Standing back() {
+link::Standing back(std::size_t max_message) {
   link::Standing out;
   out.terms.id = "back";
   out.up = true;
-  out.max_message = link::kMaxBundleBytes;
+  out.max_message = max_message;
   return out;
+}
+
+// What is left for items in an answer of at most `max` bytes.
+std::size_t room_in(const link::Bundle& reply, std::size_t max) {
+  const std::size_t used = link::encode(reply).size() + kEnvelopeBytes;
+  return max > used ? max - used : 0;
 }
 
 }  // namespace
 
 base::Status Core::renew_epoch() {
-  LANDER_TRY(context_.state.renew_epoch(context_.random.next_u64()));
+  LANDER_ASSIGN(const auto ahead, counters_ahead());
+  LANDER_TRY(context_.state.renew_epoch(context_.random.next_u64(), ahead));
   os::log_warn("hub", "this hub was restored from an older copy: a new epoch begins", {});
   LANDER_ASSIGN(const auto lanes, context_.state.lanes());
   for (auto& [name, tenant] : tenants_) {
     for (auto& [site_name, site] : tenant.sites) {
       site->outbox = link::Outbox(context_.state.epoch());
       site->last_item.clear();
-      // Those that were given out since the copy was made are not known: well beyond them.
-      for (auto& [epoch, shorts] : site->shorts) {
+      for (auto& [epoch, shorts] : site->shorts)
         shorts.counter = shorts.reserved = shorts.reserved + kCountersLost;
-      }
     }
   }
   for (const auto& lane : lanes) {
@@ -95,19 +101,19 @@ base::Status Core::add_tombstones(Site& site, link::Bundle& reply) {
   return {};
 }
 
-base::Status Core::add_items(Site& site, link::Bundle& reply) {
-  LANDER_TRY(add_tombstones(site, reply));
-  const link::Standing carrier = back();
+base::Status Core::add_items(Site& site, std::size_t room, link::Bundle& reply) {
+  const link::Standing carrier = back(room);
   const base::DurationUs monotonic = context_.clock.monotonic_us();
-  LANDER_ASSIGN(const auto chosen,
-                site.outbox.choose(carrier, {carrier}, {kReplyBytes, kReplyItems}, monotonic,
-                                   [&](std::uint8_t lane, std::uint64_t after,
-                                       std::size_t max) -> base::Result<std::vector<link::Head>> {
-                                     const auto last = site.last_item.find(lane);
-                                     if (last == site.last_item.end() || after >= last->second)
-                                       return std::vector<link::Head>();
-                                     return context_.state.heads(site.key, lane, after, max);
-                                   }));
+  LANDER_ASSIGN(
+      const auto chosen,
+      site.outbox.choose(carrier, {carrier}, {std::min(room, kReplyBytes), kReplyItems}, monotonic,
+                         [&](std::uint8_t lane, std::uint64_t after,
+                             std::size_t max) -> base::Result<std::vector<link::Head>> {
+                           const auto last = site.last_item.find(lane);
+                           if (last == site.last_item.end() || after >= last->second)
+                             return std::vector<link::Head>();
+                           return context_.state.heads(site.key, lane, after, max);
+                         }));
   for (const auto& head : chosen) {
     LANDER_ASSIGN(auto items, context_.state.items(site.key, head.lane, head.number - 1, 1,
                                                    link::kMaxItemBytes));
@@ -118,7 +124,8 @@ base::Status Core::add_items(Site& site, link::Bundle& reply) {
   return {};
 }
 
-base::Result<base::Bytes> Core::answer(Site& site, const link::Bundle& bundle) {
+base::Result<base::Bytes> Core::answer(Site& site, const link::Bundle& bundle, std::size_t max,
+                                       bool with_items) {
   LANDER_TRY(take_receipts(site, bundle.receipts, bundle.sent));
   link::Bundle reply;
   reply.tenant = site.key.tenant;
@@ -131,9 +138,12 @@ base::Result<base::Bytes> Core::answer(Site& site, const link::Bundle& bundle) {
   reply.receipts = site.receiver.receipts(bundle.epoch);
   if (const auto shorts = site.shorts.find(bundle.epoch); shorts != site.shorts.end())
     reply.noticed = shorts->second.noticed;
-  LANDER_TRY(repeat_desired(site, bundle));
-  LANDER_TRY(add_items(site, reply));
-  add_blobs(site, bundle.wants, reply);
+  if (with_items) {
+    LANDER_TRY(repeat_desired(site, bundle));
+    LANDER_TRY(add_tombstones(site, reply));
+    LANDER_TRY(add_items(site, room_in(reply, max), reply));
+    add_blobs(site, bundle.wants, room_in(reply, max), reply);
+  }
   return link::seal(reply, keys_for(site));
 }
 
@@ -151,11 +161,12 @@ base::Result<base::Bytes> Core::answer_to_copy(Site& site, const link::Bundle& b
   return link::seal(reply, keys_for(site));
 }
 
-void Core::add_blobs(Site& site, const std::vector<link::Want>& wants, link::Bundle& reply) {
+void Core::add_blobs(Site& site, const std::vector<link::Want>& wants, std::size_t room,
+                     link::Bundle& reply) {
   Tenant* tenant = find_tenant(site.key.tenant);
   std::size_t pieces = 0;  // of all wants together: the reply must stay within one message
   for (const auto& want : wants) {
-    if (pieces >= kBlobsAReply) return;
+    if (pieces >= kBlobsAReply || room < kSmallestPiece) return;
     if (!tenant || !tenant->packages.contains(want.digest))
       continue;  // another tenant's package is no package
     if (last_blob_.digest != want.digest) {
@@ -170,12 +181,14 @@ void Core::add_blobs(Site& site, const std::vector<link::Want>& wants, link::Bun
     }
     const base::ByteView blob = last_blob_.bytes;
     std::uint64_t offset = want.offset;
-    for (; pieces < kBlobsAReply && offset < blob.size(); ++pieces) {
-      const std::size_t size = std::min<std::size_t>(link::kBlobChunkBytes, blob.size() - offset);
+    for (; pieces < kBlobsAReply && offset < blob.size() && room >= kSmallestPiece; ++pieces) {
+      const std::size_t size = std::min<std::size_t>(
+          {link::kBlobChunkBytes, room - kPieceOverhead, blob.size() - offset});
       const auto part = blob.subspan(offset, size);
       link::BlobPiece body{want.digest, offset, blob.size(), base::Bytes(part.begin(), part.end())};
-      reply.items.push_back({link::kLaneBulk, 1 + offset / link::kBlobChunkBytes, "blob",
-                             reply.sent, link::encode_blob(body)});
+      reply.items.push_back(
+          {link::kLaneBulk, 1 + offset, "blob", reply.sent, link::encode_blob(body)});
+      room -= std::min(room, link::wire_bytes(reply.items.back()));
       offset += size;
     }
   }

@@ -42,11 +42,23 @@ struct Shorts {
   std::uint64_t newest_up = 0;
   std::uint64_t counter = 0, reserved = 0;  // of the messages to the site
   link::Dictionary dictionary;
-  link::Ranges noticed;  // alert items that are here in brief
+  link::Ranges noticed;     // alert items that are here in brief, and not whole
+  base::Bytes last_answer;  // for what comes again: a replay must not spend a counter
   // Briefs whose entry of the dictionary is not here yet, by number.
   std::map<std::uint64_t, base::Bytes> parked;
 };
 inline constexpr std::size_t kMaxShorts = 4;
+// Of short messages to a site: those that were given out since a copy of the hub's state was made
+// are not known. Well beyond them, and within what a site tries.
+inline constexpr std::uint64_t kCountersLost = 32'768;
+
+// How a message of a site came, and what its answer may take there.
+struct Way {
+  enum class By : std::uint8_t { kTls, kGateway, kCourier };
+  By by = By::kTls;
+  std::size_t max_answer = link::kMaxBundleBytes;  // sealed
+  bool sole = true;  // else other sites may be meant: what does not open is not kept for later
+};
 
 struct Site {
   SiteKey key;
@@ -137,7 +149,10 @@ class Core {
   // By TLS: of the site that holds `client_key_id`.
   base::Result<base::Bytes> exchange(const std::string& client_key_id, base::ByteView sealed);
   // By a carrier that only claims whose it is; the envelope proves it.
-  base::Result<base::Bytes> arrived(const SiteKey& claimed, base::ByteView sealed);
+  // An empty answer: there is none.
+  base::Result<base::Bytes> arrived(const SiteKey& claimed, base::ByteView sealed,
+                                    std::size_t max_answer = link::kMaxBundleBytes,
+                                    bool sole = true);
   // By a person who brings a stick of this tenant's.
   base::Result<base::Bytes> courier(const access::Scope& scope, const std::string& site,
                                     base::ByteView sealed);
@@ -145,8 +160,9 @@ class Core {
   // empty for the first. Nothing is sent by it: the same goes by other carriers too.
   base::Result<carrier::WayIn> way_in(const access::Scope& scope, const std::string& site,
                                       const std::string& after);
-  // The site whose desired state declares a short-message carrier of this address (IMEI).
-  std::optional<SiteKey> site_of_address(std::string_view address) const;
+  // The sites whose desired state declares a short-message carrier of this address (IMEI). Any
+  // tenant may declare any: only the envelope tells whose a message is.
+  std::vector<SiteKey> sites_of_address(std::string_view address) const;
   std::optional<std::string> address_of(const SiteKey& site) const;
   // A person saw to it that one of two machines with this site's identity is gone.
   base::Status clone_resolved(const access::Scope& scope, const std::string& site);
@@ -195,25 +211,29 @@ class Core {
 
   // exchange.cc
   struct Effects;
-  base::Result<base::Bytes> converse(Site& site, base::ByteView sealed, bool by_courier = false);
+  base::Result<base::Bytes> converse(Site& site, base::ByteView sealed, const Way& way);
+  base::Result<base::Bytes> converse_bundle(Site& site, base::ByteView sealed, const Way& way);
   // False: it comes from a copy of the site, and nothing of it is taken.
-  base::Result<bool> recognise(Site& site, const link::Bundle& bundle);
-  base::Status take(Site& site, const link::Bundle& bundle, bool by_courier);
+  base::Result<bool> recognise(Site& site, const link::Bundle& bundle, bool by_courier);
+  // `news`: it is newer than what came before, not one that comes late or again.
+  base::Status take(Site& site, const link::Bundle& bundle, Way::By by, bool news);
   base::Status effect(Site& site, const link::Item& item, Effects& effects);
   base::Status take_alert_event(Site& site, const link::Item& item, Effects& effects);
   base::Status take_reported(Site& site, const link::Item& item, Effects& effects);
   static base::Status read_models(Site& site, base::ByteView body);
   void note_latest(Site& site, const link::Item& item);
   // answer.cc
-  base::Result<base::Bytes> answer(Site& site, const link::Bundle& bundle);
+  base::Result<base::Bytes> answer(Site& site, const link::Bundle& bundle, std::size_t max,
+                                   bool with_items);
   base::Result<base::Bytes> answer_to_copy(Site& site, const link::Bundle& bundle);
   base::Status take_receipts(Site& site, const std::vector<link::Receipt>& receipts,
                              base::TimeUs sent);
   base::Status repeat_desired(Site& site, const link::Bundle& bundle);
   base::Status add_tombstones(Site& site, link::Bundle& reply);
   base::Status renew_epoch();
-  base::Status add_items(Site& site, link::Bundle& reply);
-  void add_blobs(Site& site, const std::vector<link::Want>& wants, link::Bundle& reply);
+  base::Status add_items(Site& site, std::size_t room, link::Bundle& reply);
+  void add_blobs(Site& site, const std::vector<link::Want>& wants, std::size_t room,
+                 link::Bundle& reply);
   link::Keys keys_for(const Site& site) const;
 
   // way_in.cc
@@ -223,14 +243,20 @@ class Core {
   std::vector<std::string> packages_for(const Site& site);
 
   // shorts.cc
-  base::Result<base::Bytes> converse_short(Site& site, base::ByteView sealed);
+  base::Result<base::Bytes> converse_short(Site& site, base::ByteView sealed, bool park);
+  base::Result<link::OpenedShort> open_short(Site& site, base::ByteView sealed);
   base::Status take_entries(Site& site, Shorts& shorts, const link::OpenedShort& opened,
                             const link::ShortMessage& message);
   void tell_parked(Site& site, Shorts& shorts);
-  base::Status take_short(Site& site, Shorts& shorts, const link::OpenedShort& opened,
-                          const link::ShortMessage& message);
+  // False: nothing of it is new.
+  base::Result<bool> take_short(Site& site, const link::OpenedShort& opened);
+  base::Result<bool> take_briefs(Site& site, Shorts& shorts, const link::OpenedShort& opened,
+                                 const link::ShortMessage& message);
   base::Result<base::Bytes> answer_short(Site& site, Shorts& shorts);
-  Shorts& shorts_of(Site& site, std::uint64_t epoch);
+  // With what is kept of that epoch; another one may go for it.
+  base::Result<Shorts*> shorts_of(Site& site, std::uint64_t epoch);
+  base::Result<Shorts> kept_shorts(const Site& site, std::uint64_t epoch);
+  base::Result<std::vector<Record>> counters_ahead();
   base::Status park_short(Site& site, base::ByteView sealed);
   // What was parked for want of an epoch's key or a dictionary's entry, tried again.
   base::Status unpark(Site& site, std::uint64_t epoch);

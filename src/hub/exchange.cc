@@ -55,10 +55,11 @@ base::Result<base::Bytes> Core::exchange(const std::string& client_key_id, base:
         base::Code::kDenied,
         "this key is not one of an enrolled site: enrol with a token (`lander site add`)");
   }
-  return converse(*at->second, sealed);
+  return converse(*at->second, sealed, {});
 }
 
-base::Result<base::Bytes> Core::arrived(const SiteKey& claimed, base::ByteView sealed) {
+base::Result<base::Bytes> Core::arrived(const SiteKey& claimed, base::ByteView sealed,
+                                        std::size_t max_answer, bool sole) {
   Tenant* tenant = find_tenant(claimed.tenant);
   const auto at =
       tenant == nullptr ? decltype(tenant->sites.begin()){} : tenant->sites.find(claimed.site);
@@ -68,7 +69,7 @@ base::Result<base::Bytes> Core::arrived(const SiteKey& claimed, base::ByteView s
     return base::Error(base::Code::kDenied, "no enrolled site \"" + claimed.tenant.substr(0, 64) +
                                                 "/" + claimed.site.substr(0, 64) + "\"");
   }
-  return converse(*at->second, sealed);
+  return converse(*at->second, sealed, {Way::By::kGateway, max_answer, sole});
 }
 
 base::Result<base::Bytes> Core::courier(const access::Scope& scope, const std::string& name,
@@ -78,20 +79,27 @@ base::Result<base::Bytes> Core::courier(const access::Scope& scope, const std::s
   if (site->key_id.empty() || site->revoked) {
     return base::Error(base::Code::kConflict, "site \"" + name + "\" is not enrolled");
   }
-  return converse(*site, sealed, true);
+  return converse(*site, sealed, {Way::By::kCourier});
 }
 
-base::Result<base::Bytes> Core::converse(Site& site, base::ByteView sealed, bool by_courier) {
-  const auto talk = [&]() -> base::Result<base::Bytes> {
-    if (link::is_short(sealed)) return converse_short(site, sealed);
-    LANDER_ASSIGN(const auto bundle,
-                  link::open(sealed, keys_for(site), {site.key.tenant, site.key.site, false}));
-    LANDER_ASSIGN(const bool itself, recognise(site, bundle));
-    if (!itself) return answer_to_copy(site, bundle);
-    LANDER_TRY(take(site, bundle, by_courier));
-    return answer(site, bundle);
-  };
-  auto reply = talk();
+base::Result<base::Bytes> Core::converse_bundle(Site& site, base::ByteView sealed, const Way& way) {
+  LANDER_ASSIGN(const auto bundle,
+                link::open(sealed, keys_for(site), {site.key.tenant, site.key.site, false}));
+  const bool by_courier = way.by == Way::By::kCourier;
+  LANDER_ASSIGN(const bool itself, recognise(site, bundle, by_courier));
+  if (!itself) return answer_to_copy(site, bundle);
+  const bool news = by_courier ? bundle.sent >= site.told : site.instances.newest(bundle);
+  LANDER_TRY(take(site, bundle, way.by, news));
+  // Who repeats a recorded bundle at a gateway must not make items count as under way.
+  return answer(site, bundle, way.max_answer, news || way.by != Way::By::kGateway);
+}
+
+base::Result<base::Bytes> Core::converse(Site& site, base::ByteView sealed, const Way& way) {
+  auto reply = link::is_short(sealed) ? converse_short(site, sealed, way.sole)
+                                      : converse_bundle(site, sealed, way);
+  // Then it is another site's.
+  if (!reply.ok() && !way.sole && reply.error().code() == base::Code::kUnauthenticated)
+    return reply;
   if (reply.ok()) {
     ++stats_.bundles;
     site.link_error.clear();
@@ -106,10 +114,11 @@ base::Result<base::Bytes> Core::converse(Site& site, base::ByteView sealed, bool
   return reply;
 }
 
-base::Result<bool> Core::recognise(Site& site, const link::Bundle& bundle) {
+base::Result<bool> Core::recognise(Site& site, const link::Bundle& bundle, bool by_courier) {
   link::Instances instances = site.instances;
   bool changed = false;
-  const auto verdict = instances.see(bundle, site.receiver.receipts(bundle.epoch), now(), changed);
+  const auto verdict =
+      instances.see(bundle, site.receiver.receipts(bundle.epoch), now(), changed, by_courier);
   if (changed) {
     Batch batch;
     batch.records.push_back(
@@ -143,7 +152,7 @@ base::Status Core::clone_resolved(const access::Scope& scope, const std::string&
   return {};
 }
 
-base::Status Core::take(Site& site, const link::Bundle& bundle, bool by_courier) {
+base::Status Core::take(Site& site, const link::Bundle& bundle, Way::By by, bool news) {
   Effects effects;
   effects.epoch = bundle.epoch;
   link::Receiver journal = site.receiver;
@@ -178,10 +187,14 @@ base::Status Core::take(Site& site, const link::Bundle& bundle, bool by_courier)
     site.receiver = std::move(journal);
   }
   const auto before = presence(site);
-  // A stick was on its way for days: that is no contact now, and news may have overtaken it.
-  site.last_contact =
-      by_courier ? std::max(site.last_contact, std::min(bundle.sent, now())) : now();
-  if (!by_courier || bundle.sent >= site.told) {
+  // A stick was on its way for days: that is no contact now, and news may have overtaken it. What
+  // a gateway brings may be a replay. TLS alone proves that the site is there now.
+  if (by == Way::By::kCourier) {
+    site.last_contact = std::max(site.last_contact, std::min(bundle.sent, now()));
+  } else if (news || by == Way::By::kTls) {
+    site.last_contact = now();
+  }
+  if (news) {
     site.told = bundle.sent;
     site.vitals = bundle.vitals;
   }
@@ -215,9 +228,9 @@ base::Status Core::effect(Site& site, const link::Item& item, Effects& effects) 
     keep(kBriefRecord, std::to_string(effects.epoch) + "/" + std::to_string(item.number), {});
     return take_alert_event(site, item, effects);
   } else if (item.type == "dictionary") {
-    Shorts& shorts = shorts_of(site, effects.epoch);
-    LANDER_TRY(shorts.dictionary.take(item.body));
-    keep(kDictionaryRecord, std::to_string(effects.epoch), shorts.dictionary.encode());
+    LANDER_ASSIGN(Shorts * shorts, shorts_of(site, effects.epoch));
+    LANDER_TRY(shorts->dictionary.take(item.body));
+    keep(kDictionaryRecord, std::to_string(effects.epoch), shorts->dictionary.encode());
   } else if (item.type == "reported") {
     return take_reported(site, item, effects);
   } else if (item.type == "datastream") {

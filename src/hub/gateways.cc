@@ -4,6 +4,8 @@
 
 #include "api/shapes.h"
 #include "carrier/mqtt_gateway.h"
+#include "carrier/mqtt_line.h"
+#include "carrier/sbd_modem.h"
 #include "carrier/short_gateway.h"
 #include "hub/server.h"
 #include "os/log.h"
@@ -11,27 +13,44 @@
 namespace lander::hub {
 namespace {
 
-// Of all gateways: what came and is not taken yet. A broker keeps the rest.
-constexpr std::size_t kMaxArrived = 1000;
+// Of all gateways: what came and is not taken yet. Beyond it messages are dropped: sites send what
+// is not receipted again, and a satellite's operator is told to.
+constexpr std::size_t kMaxArrived = 1000, kMaxArrivedBytes = 64 << 20;
 
 }  // namespace
 
-// From a gateway's thread. The answer goes back the same way.
-void Server::arrived(Gateway gateway, const carrier::Address& from, base::Bytes sealed) {
-  if (stopping_) return;
-  const auto work = [this, gateway, from, sealed = std::move(sealed)] {
-    if (stopping_) return;
-    auto reply = core_->arrived({from.tenant, from.site}, sealed);
-    if (!reply.ok()) return;  // counted and logged there
-    const auto& way = gateway == Gateway::kMqtt ? mqtt_ : short_;
-    if (!way) return;
-    if (auto sent = way->send(from, *reply); !sent.ok()) {
+// From a gateway's thread.
+bool Server::arrived(Gateway gateway, std::vector<SiteKey> claimed, base::Bytes sealed) {
+  const std::size_t bytes = sealed.size();
+  // Both counts go back when the last copy of the task is gone.
+  const auto held = std::shared_ptr<void>(nullptr, [this, bytes](void*) {
+    --arrived_;
+    arrived_bytes_ -= bytes;
+  });
+  const bool room = ++arrived_ <= kMaxArrived;
+  if (arrived_bytes_.fetch_add(bytes) + bytes > kMaxArrivedBytes || !room || stopping_)
+    return false;
+  return core_worker_->post(
+      [this, gateway, held, claimed = std::move(claimed), sealed = std::move(sealed)] {
+        if (!stopping_) answer_arrived(gateway, claimed, sealed);
+      });
+}
+
+// The answer goes back the same way.
+void Server::answer_arrived(Gateway gateway, const std::vector<SiteKey>& claimed,
+                            base::ByteView sealed) {
+  const bool mqtt = gateway == Gateway::kMqtt;
+  const std::size_t most = mqtt ? carrier::kMaxMqttBytes : carrier::kMaxMtBytes;
+  for (const SiteKey& site : claimed) {
+    const auto reply = core_->arrived(site, sealed, most, claimed.size() == 1);
+    if (!reply.ok()) continue;  // counted and logged there
+    const auto& way = mqtt ? mqtt_ : short_;
+    if (!way || reply->empty()) return;
+    if (auto sent = way->send({site.tenant, site.site}, *reply); !sent.ok()) {
       os::log_warn("hub", "an answer does not leave",
-                   {{"site", from.site}, {"error", sent.error().message()}});
+                   {{"site", site.site}, {"error", sent.error().message()}});
     }
-  };
-  if (!core_worker_->post(work)) {
-    os::log_warn("hub", "a message is not taken: too much waits", {{"site", from.site}});
+    return;
   }
 }
 
@@ -40,10 +59,13 @@ base::Status Server::open_gateways() {
     carrier::MqttGatewayOptions mqtt = options_.mqtt;
     // One session for the life of this hub: the broker keeps what came while it was away.
     mqtt.client_id = "lander-hub-" + core_->keys().signing.public_key().id().substr(0, 16);
-    LANDER_ASSIGN(mqtt_, carrier::make_mqtt_gateway(
-                             mqtt, [this](const carrier::Address& from, base::Bytes sealed) {
-                               arrived(Gateway::kMqtt, from, std::move(sealed));
-                             }));
+    LANDER_ASSIGN(
+        mqtt_,
+        carrier::make_mqtt_gateway(mqtt, [this](const carrier::Address& from, base::Bytes sealed) {
+          if (!arrived(Gateway::kMqtt, {{from.tenant, from.site}}, std::move(sealed))) {
+            os::log_warn("hub", "a message is not taken: too much waits", {{"site", from.site}});
+          }
+        }));
   }
   if (!options_.short_messages.url.empty()) {
     carrier::ShortGatewayOptions operator_ = options_.short_messages;
@@ -65,12 +87,13 @@ void serve_short_messages(Server& server, http::Server& http) {
                    request.body, type == request.headers.end() ? "" : type->second);
                if (!post.ok()) return responder.reply(api::problem(post.error()));
                server.on_core(std::move(responder), [&server, post = *post](Core& core) {
-                 const auto site = core.site_of_address(post.imei);
-                 if (!site) {
+                 auto sites = core.sites_of_address(post.imei);
+                 if (sites.empty()) {
                    return api::problem(base::Error(base::Code::kNotFound,
                                                    "no site has a modem of IMEI " + post.imei));
                  }
-                 server.arrived(Server::Gateway::kShort, {site->tenant, site->site}, post.bytes);
+                 if (!server.arrived(Server::Gateway::kShort, std::move(sites), post.bytes))
+                   return api::busy("the hub");
                  return api::reply(200, api::Json{{"taken", true}});
                });
              });

@@ -64,9 +64,10 @@ class Server {
   std::string metrics() const;
   std::string failing() const;  // empty: fine
   bool alive() const;           // the core's thread goes on
-  // A message of a site, from any thread.
+  // A message of a site, from any thread; of several that may have sent it, of the one that its
+  // envelope proves. False: too much waits, it is not taken.
   enum class Gateway : std::uint8_t { kMqtt, kShort };
-  void arrived(Gateway gateway, const carrier::Address& from, base::Bytes sealed);
+  [[nodiscard]] bool arrived(Gateway gateway, std::vector<SiteKey> claimed, base::Bytes sealed);
 
  private:
   explicit Server(const ServerOptions& options);
@@ -78,6 +79,7 @@ class Server {
   base::Status serve_accounts(const std::vector<access::Account>& accounts);
   void flush();
   void compact();
+  void answer_arrived(Gateway gateway, const std::vector<SiteKey>& claimed, base::ByteView sealed);
   void on(os::Worker& worker, http::Responder responder, std::function<http::Response()> work);
 
   const ServerOptions options_;
@@ -94,6 +96,7 @@ class Server {
   std::unique_ptr<api::Gate> gate_;
   std::atomic<bool> stopping_{false};
   std::atomic<std::size_t> waiting_bytes_{0};
+  std::atomic<std::size_t> arrived_{0}, arrived_bytes_{0};  // from gateways, not taken yet
   std::atomic<base::DurationUs> last_tick_{0};
   mutable std::mutex failing_mutex_;
   std::string failing_;

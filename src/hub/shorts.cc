@@ -15,6 +15,7 @@ namespace {
 constexpr std::size_t kMaxParkedBriefs = 1000, kMaxParkedMessages = 64;
 constexpr std::size_t kMaxNoticed = 5000;  // in brief, of which the whole did not come yet
 constexpr std::uint64_t kCountersAtOnce = 64;
+constexpr std::uint64_t kFirstCounters = 16'384;  // where a new epoch's begin, at most
 constexpr std::size_t kShortReply = 270 - link::kShortOverhead;  // what the narrowest carrier takes
 
 std::string brief_key(std::uint64_t epoch, std::uint64_t number) {
@@ -36,18 +37,113 @@ std::size_t count(const link::Ranges& ranges) {
   return out;
 }
 
+// They are here whole by now.
+void forget_whole(const link::Receiver& receiver, std::uint64_t epoch, link::Ranges& noticed) {
+  link::Ranges out;
+  for (const auto& [first, last] : noticed.ranges()) {
+    for (std::uint64_t number = first; number <= last; ++number) {
+      if (!receiver.holds(epoch, link::kLaneAlert, number)) out.add(number);
+    }
+  }
+  noticed = std::move(out);
+}
+
+// The oldest first.
+base::Result<std::vector<Record>> parked_shorts(State& state, const SiteKey& site) {
+  std::vector<Record> out;
+  LANDER_TRY(state.load(
+      kShortRecord,
+      [&](const Record& r) -> base::Status {
+        out.push_back(r);
+        return {};
+      },
+      &site));
+  return out;
+}
+
+struct Counters {
+  std::uint64_t reserved = 0, newest_up = 0;
+};
+
+base::Bytes encode(const Counters& counters) {
+  base::CborWriter out;
+  out.array(2).unsigned_integer(counters.reserved).unsigned_integer(counters.newest_up);
+  return out.take();
+}
+
+base::Result<Counters> decode_counters(base::ByteView body) {
+  Counters out;
+  base::CborReader in(body);
+  LANDER_TRY(in.array_of(2, "counters of short messages"));
+  LANDER_ASSIGN(out.reserved, in.unsigned_integer());
+  LANDER_ASSIGN(out.newest_up, in.unsigned_integer());
+  return out;
+}
+
 }  // namespace
 
-Shorts& Core::shorts_of(Site& site, std::uint64_t epoch) {
-  if (!site.shorts.contains(epoch) && site.shorts.size() >= kMaxShorts) {
+base::Result<Shorts*> Core::shorts_of(Site& site, std::uint64_t epoch) {
+  if (const auto known = site.shorts.find(epoch); known != site.shorts.end()) return &known->second;
+  LANDER_ASSIGN(auto kept, kept_shorts(site, epoch));
+  if (site.shorts.size() >= kMaxShorts) {
     // Not the newest epochs that bundles came of.
-    const auto newest = site.receiver.newest_epoch();
+    const auto newest = site.instances.newest_epoch(), last = site.receiver.newest_epoch();
     const auto oldest = std::find_if(
         site.shorts.begin(), site.shorts.end(),
-        [&](const auto& entry) { return entry.first != newest && entry.first != epoch; });
+        [&](const auto& entry) { return entry.first != newest && entry.first != last; });
     site.shorts.erase(oldest);
   }
-  return site.shorts[epoch];
+  return &(site.shorts[epoch] = std::move(kept));
+}
+
+base::Result<Shorts> Core::kept_shorts(const Site& site, std::uint64_t epoch) {
+  Shorts out;
+  const std::string key = std::to_string(epoch);
+  LANDER_TRY(context_.state.load(
+      kDictionaryRecord,
+      [&](const Record& r) -> base::Status {
+        if (r.key != key) return {};
+        if (auto dictionary = link::Dictionary::decode(r.body); dictionary.ok()) {
+          out.dictionary = *std::move(dictionary);
+        } else {  // its entries come again
+          os::log_error(
+              "hub", "a record is left out",
+              {{"kind", r.kind}, {"site", r.site}, {"error", dictionary.error().message()}});
+        }
+        return {};
+      },
+      &site.key));
+  bool known = false;
+  LANDER_TRY(context_.state.load(
+      kCounterRecord,
+      [&](const Record& r) -> base::Status {
+        if (r.key != key) return {};
+        LANDER_ASSIGN(const Counters counters, decode_counters(r.body));
+        out.reserved = counters.reserved;
+        out.newest_up = counters.newest_up;
+        known = true;
+        return {};
+      },
+      &site.key));
+  // A hub that was restored from a copy without this epoch does not know what it gave out since: it
+  // begins further on, by a counter a minute.
+  if (!known)
+    out.reserved = static_cast<std::uint64_t>(std::max<base::TimeUs>(now(), 0) / base::kMinute) %
+                   kFirstCounters;
+  out.counter = out.reserved;
+  return out;
+}
+
+base::Result<std::vector<Record>> Core::counters_ahead() {
+  std::vector<Record> out;
+  LANDER_TRY(context_.state.load(kCounterRecord, [&](const Record& r) -> base::Status {
+    LANDER_ASSIGN(Counters counters, decode_counters(r.body));
+    counters.reserved += kCountersLost;
+    out.push_back(r);
+    out.back().body = encode(counters);
+    return {};
+  }));
+  return out;
 }
 
 base::Status Core::load_shorts() {
@@ -62,31 +158,23 @@ base::Status Core::load_shorts() {
       return {};
     });
   };
-  LANDER_TRY(with_site(kDictionaryRecord, [&](Site& site, const Record& r) -> base::Status {
-    LANDER_ASSIGN(const std::uint64_t epoch, number_of(r.key));
-    LANDER_ASSIGN(shorts_of(site, epoch).dictionary, link::Dictionary::decode(r.body));
-    return {};
-  }));
-  LANDER_TRY(with_site(kCounterRecord, [&](Site& site, const Record& r) -> base::Status {
-    LANDER_ASSIGN(const std::uint64_t epoch, number_of(r.key));
-    Shorts& shorts = shorts_of(site, epoch);
-    base::CborReader in(r.body);
-    LANDER_TRY(in.array_of(2, "counters of short messages"));
-    LANDER_ASSIGN(shorts.reserved, in.unsigned_integer());
-    LANDER_ASSIGN(shorts.newest_up, in.unsigned_integer());
-    shorts.counter = shorts.reserved;
-    return {};
-  }));
+  for (const auto kind : {kDictionaryRecord, kCounterRecord}) {
+    LANDER_TRY(with_site(kind, [&](Site& site, const Record& r) -> base::Status {
+      LANDER_ASSIGN(const std::uint64_t epoch, number_of(r.key));
+      LANDER_TRY(shorts_of(site, epoch));
+      return {};
+    }));
+  }
   return with_site(kBriefRecord, [&](Site& site, const Record& r) -> base::Status {
     const auto slash = r.key.find('/');
     LANDER_ASSIGN(const std::uint64_t epoch, number_of(std::string_view(r.key).substr(0, slash)));
     LANDER_ASSIGN(const std::uint64_t number, number_of(std::string_view(r.key).substr(slash + 1)));
-    Shorts& shorts = shorts_of(site, epoch);
-    shorts.noticed.add(number);
+    LANDER_ASSIGN(Shorts * shorts, shorts_of(site, epoch));
+    shorts->noticed.add(number);
     const auto event =
-        link::decode_brief(r.body, site.key.tenant, site.key.site, shorts.dictionary);
+        link::decode_brief(r.body, site.key.tenant, site.key.site, shorts->dictionary);
     if (!event.ok()) {
-      shorts.parked[number] = r.body;
+      shorts->parked[number] = r.body;
       return {};
     }
     apply(site, *event);
@@ -110,10 +198,10 @@ void Core::tell(Site& site, const alert::Event& event) {
   }
 }
 
-base::Result<base::Bytes> Core::converse_short(Site& site, base::ByteView sealed) {
+base::Result<link::OpenedShort> Core::open_short(Site& site, base::ByteView sealed) {
   // Bundles tell the epochs; the one that nothing was heard of yet is tried when it is.
-  if (const std::uint64_t newest = site.receiver.newest_epoch(); newest != 0) {
-    shorts_of(site, newest);
+  for (const auto epoch : {site.receiver.newest_epoch(), site.instances.newest_epoch()}) {
+    if (epoch != 0) LANDER_TRY(shorts_of(site, epoch));
   }
   std::vector<link::ShortKeys> keys;
   std::vector<std::uint64_t> newest;
@@ -125,15 +213,22 @@ base::Result<base::Bytes> Core::converse_short(Site& site, base::ByteView sealed
     keys.push_back(*shorts.keys);
     newest.push_back(shorts.newest_up);
   }
-  const auto opened = link::open_short(keys, newest, false, sealed);
+  return link::open_short(keys, newest, false, sealed);
+}
+
+base::Result<base::Bytes> Core::converse_short(Site& site, base::ByteView sealed, bool park) {
+  const auto opened = open_short(site, sealed);
   if (!opened.ok()) {
-    if (opened.error().code() == base::Code::kUnauthenticated) LANDER_TRY(park_short(site, sealed));
+    if (park && opened.error().code() == base::Code::kUnauthenticated)
+      LANDER_TRY(park_short(site, sealed));
     return opened.error();
   }
-  LANDER_ASSIGN(const auto message, link::decode_short_message(opened->plain, opened->epoch));
+  LANDER_ASSIGN(const bool news, take_short(site, *opened));
   Shorts& shorts = site.shorts[opened->epoch];
-  LANDER_TRY(take_short(site, shorts, *opened, message));
-  return answer_short(site, shorts);
+  if (news) {
+    LANDER_ASSIGN(shorts.last_answer, answer_short(site, shorts));
+  }
+  return shorts.last_answer;
 }
 
 // What its briefs take for granted. No receipt: the items come again in a bundle, and change
@@ -158,17 +253,31 @@ base::Status Core::take_entries(Site& site, Shorts& shorts, const link::OpenedSh
   return {};
 }
 
-base::Status Core::take_short(Site& site, Shorts& shorts, const link::OpenedShort& opened,
-                              const link::ShortMessage& message) {
+base::Result<bool> Core::take_short(Site& site, const link::OpenedShort& opened) {
+  LANDER_ASSIGN(const auto message, link::decode_short_message(opened.plain, opened.epoch));
+  Shorts& shorts = site.shorts[opened.epoch];
   if (!message.items.empty()) LANDER_TRY(take_entries(site, shorts, opened, message));
+  const bool later = opened.counter > shorts.newest_up;
+  const auto before = presence(site);
+  LANDER_ASSIGN(const bool briefs, take_briefs(site, shorts, opened, message));
+  shorts.newest_up = std::max(shorts.newest_up, opened.counter);
+  if (later) site.last_contact = now();
+  tell_parked(site, shorts);
+  if (before != presence(site)) context_.changed(site.key.tenant, "site", site.key.site);
+  return later || briefs;
+}
+
+base::Result<bool> Core::take_briefs(Site& site, Shorts& shorts, const link::OpenedShort& opened,
+                                     const link::ShortMessage& message) {
+  forget_whole(site.receiver, opened.epoch, shorts.noticed);
   Batch batch;
   std::vector<alert::Event> events;
   std::map<std::uint64_t, base::Bytes> parked;
+  link::Ranges noticed = shorts.noticed;
   for (const auto& [number, brief] : message.briefs) {
-    if (site.receiver.holds(opened.epoch, link::kLaneAlert, number) ||
-        shorts.noticed.contains(number))
+    if (site.receiver.holds(opened.epoch, link::kLaneAlert, number) || noticed.contains(number))
       continue;
-    if (count(shorts.noticed) + events.size() + parked.size() >= kMaxNoticed) {
+    if (count(noticed) >= kMaxNoticed) {
       return base::Error(base::Code::kExhausted, "the site told too many alerts in brief");
     }
     const auto event = link::decode_brief(brief, site.key.tenant, site.key.site, shorts.dictionary);
@@ -182,30 +291,25 @@ base::Status Core::take_short(Site& site, Shorts& shorts, const link::OpenedShor
                    {{"site", site.key.site}, {"error", event.error().message()}});
       continue;
     }
+    noticed.add(number);
     batch.records.push_back({site.key.tenant, std::string(kBriefRecord), site.key.site,
                              brief_key(opened.epoch, number), brief});
   }
-  if (!batch.records.empty()) LANDER_TRY(commit(batch));
-  shorts.newest_up = std::max(shorts.newest_up, opened.counter);
-  for (const auto& [number, brief] : message.briefs) shorts.noticed.add(number);
+  if (batch.records.empty()) return false;
+  LANDER_TRY(commit(batch));
+  shorts.noticed = std::move(noticed);
   shorts.parked.merge(parked);
-  const auto before = presence(site);
-  site.last_contact = now();
   for (const auto& event : events) tell(site, event);
-  tell_parked(site, shorts);
-  if (before != presence(site)) context_.changed(site.key.tenant, "site", site.key.site);
-  return {};
+  return true;
 }
 
 base::Result<base::Bytes> Core::answer_short(Site& site, Shorts& shorts) {
   const std::uint64_t epoch = shorts.keys->epoch;
   if (shorts.counter == shorts.reserved) {
-    base::CborWriter counters;
-    counters.array(2).unsigned_integer(shorts.counter + kCountersAtOnce);
-    counters.unsigned_integer(shorts.newest_up);
     Batch batch;
     batch.records.push_back({site.key.tenant, std::string(kCounterRecord), site.key.site,
-                             std::to_string(epoch), counters.take()});
+                             std::to_string(epoch),
+                             encode(Counters{shorts.counter + kCountersAtOnce, shorts.newest_up})});
     LANDER_TRY(commit(batch));
     shorts.reserved = shorts.counter + kCountersAtOnce;
   }
@@ -228,17 +332,22 @@ base::Result<base::Bytes> Core::answer_short(Site& site, Shorts& shorts) {
 }
 
 base::Status Core::park_short(Site& site, base::ByteView sealed) {
-  std::size_t parked = 0;
-  LANDER_TRY(context_.state.load(kShortRecord, [&](const Record& r) -> base::Status {
-    parked += r.tenant == site.key.tenant && r.site == site.key.site;
+  LANDER_ASSIGN(auto parked, parked_shorts(context_.state, site.key));
+  const std::string hash = crypto::sha256_hex(sealed);
+  if (std::any_of(parked.begin(), parked.end(),
+                  [&](const Record& r) { return r.key.ends_with(hash); }))
     return {};
-  }));
-  if (parked >= kMaxParkedMessages) return {};
   Batch batch;
+  if (parked.size() >= kMaxParkedMessages) {  // the oldest goes
+    batch.records.push_back(std::move(parked.front()));
+    batch.records.back().body.clear();
+  }
+  std::string time = std::to_string(std::max<base::TimeUs>(now(), 0));
+  time.insert(0, 19 - std::min<std::size_t>(time.size(), 19), '0');
   batch.records.push_back({site.key.tenant,
                            std::string(kShortRecord),
                            site.key.site,
-                           crypto::sha256_hex(sealed),
+                           time + "/" + hash,
                            {sealed.begin(), sealed.end()}});
   return commit(batch);
 }
@@ -259,15 +368,13 @@ base::Status Core::unpark(Site& site, std::uint64_t epoch) {
   if (known != site.shorts.end()) tell_parked(site, known->second);
   if (site.unparked_epoch == epoch) return {};
   site.unparked_epoch = epoch;
-  std::vector<Record> messages;
-  LANDER_TRY(context_.state.load(kShortRecord, [&](const Record& r) -> base::Status {
-    if (r.tenant == site.key.tenant && r.site == site.key.site) messages.push_back(r);
-    return {};
-  }));
-  if (messages.empty()) return {};
+  LANDER_ASSIGN(auto messages, parked_shorts(context_.state, site.key));
   Batch batch;
   for (Record& record : messages) {
-    if (auto taken = converse_short(site, record.body); !taken.ok()) continue;
+    // What does not open now never will: a site tells its epoch before long.
+    if (const auto opened = open_short(site, record.body); opened.ok()) {
+      if (auto taken = take_short(site, *opened); !taken.ok()) continue;
+    }
     record.body.clear();
     batch.records.push_back(std::move(record));
   }
@@ -286,13 +393,14 @@ std::optional<std::string> Core::address_of(const SiteKey& key) const {
   return std::nullopt;
 }
 
-std::optional<SiteKey> Core::site_of_address(std::string_view address) const {
+std::vector<SiteKey> Core::sites_of_address(std::string_view address) const {
+  std::vector<SiteKey> out;
   for (const auto& [name, tenant] : tenants_) {
     for (const auto& [site_name, site] : tenant.sites) {
-      if (address_of(site->key) == address) return site->key;
+      if (address_of(site->key) == address) out.push_back(site->key);
     }
   }
-  return std::nullopt;
+  return out;
 }
 
 }  // namespace lander::hub

@@ -56,21 +56,26 @@ base::Status State::prepare_schema(std::uint64_t new_epoch) {
   return {};
 }
 
-base::Status State::commit(const Batch& batch, base::TimeUs now) {
-  LANDER_ASSIGN(auto transaction, os::Transaction::begin(database_));
+base::Status State::put(const std::vector<Record>& records) {
   LANDER_ASSIGN(auto put,
                 database_.prepare(
                     "INSERT OR REPLACE INTO record(kind,tenant,site,key,body) VALUES(?,?,?,?,?)"));
   LANDER_ASSIGN(
       auto remove,
       database_.prepare("DELETE FROM record WHERE kind=? AND tenant=? AND site=? AND key=?"));
-  for (const Record& record : batch.records) {
+  for (const Record& record : records) {
     os::Statement& statement = record.body.empty() ? remove : put;
     statement.bind(1, std::string_view(record.kind)).bind(2, std::string_view(record.tenant));
     statement.bind(3, std::string_view(record.site)).bind(4, std::string_view(record.key));
     if (!record.body.empty()) statement.bind(5, base::ByteView(record.body));
     LANDER_TRY(statement.run());
   }
+  return {};
+}
+
+base::Status State::commit(const Batch& batch, base::TimeUs now) {
+  LANDER_ASSIGN(auto transaction, os::Transaction::begin(database_));
+  LANDER_TRY(put(batch.records));
   if (!batch.items.empty()) {
     LANDER_ASSIGN(auto advance, database_.prepare("INSERT INTO lane VALUES(?,?,?,1) ON CONFLICT DO "
                                                   "UPDATE SET last=last+1 RETURNING last"));
@@ -98,12 +103,15 @@ base::Status State::commit(const Batch& batch, base::TimeUs now) {
 }
 
 base::Status State::load(std::string_view kind,
-                         const std::function<base::Status(const Record&)>& visit) {
-  LANDER_ASSIGN(
-      auto read,
-      database_.prepare(
-          "SELECT tenant,site,key,body FROM record WHERE kind=? ORDER BY tenant,site,key"));
+                         const std::function<base::Status(const Record&)>& visit,
+                         const SiteKey* of) {
+  LANDER_ASSIGN(auto read,
+                database_.prepare(std::string("SELECT tenant,site,key,body FROM record WHERE "
+                                              "kind=?") +
+                                  (of != nullptr ? " AND tenant=? AND site=?" : "") +
+                                  " ORDER BY tenant,site,key"));
   read.bind(1, kind);
+  if (of != nullptr) read.bind(2, std::string_view(of->tenant)).bind(3, std::string_view(of->site));
   while (true) {
     LANDER_ASSIGN(const bool row, read.step());
     if (!row) return {};
@@ -158,7 +166,7 @@ base::Result<std::vector<link::Head>> State::heads(const SiteKey& site, std::uin
   }
 }
 
-base::Status State::renew_epoch(std::uint64_t new_epoch) {
+base::Status State::renew_epoch(std::uint64_t new_epoch, const std::vector<Record>& records) {
   LANDER_ASSIGN(auto transaction, os::Transaction::begin(database_));
   // By way of negative numbers, so that no two rows meet on the way.
   LANDER_TRY(database_.execute(
@@ -170,6 +178,7 @@ base::Status State::renew_epoch(std::uint64_t new_epoch) {
       " i.site=lane.site AND i.lane=lane.lane)"));
   LANDER_ASSIGN(auto set, database_.prepare("UPDATE meta SET value=? WHERE key='epoch'"));
   LANDER_TRY(set.bind(1, static_cast<std::int64_t>(new_epoch >> 1)).run());
+  LANDER_TRY(put(records));
   LANDER_TRY(transaction.commit());
   epoch_ = new_epoch >> 1;
   return {};

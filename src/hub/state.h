@@ -49,8 +49,9 @@ class State {
 
   // All or nothing, durable when it returned ok.
   base::Status commit(const Batch& batch, base::TimeUs now);
-  // All records of a kind, of every tenant: for loading at the start.
-  base::Status load(std::string_view kind, const std::function<base::Status(const Record&)>& visit);
+  // All records of a kind, by tenant, site and key; `of`: of one site only.
+  base::Status load(std::string_view kind, const std::function<base::Status(const Record&)>& visit,
+                    const SiteKey* of = nullptr);
   base::Result<std::vector<link::Item>> items(const SiteKey& site, std::uint8_t lane,
                                               std::uint64_t after, std::size_t max_items,
                                               std::size_t max_bytes);
@@ -66,12 +67,13 @@ class State {
   base::Result<std::vector<Lane>> lanes();
   std::uint64_t epoch() const { return epoch_; }
   // This database was restored from an older copy: a new epoch, in which the items that wait are
-  // numbered from 1 in their order.
-  base::Status renew_epoch(std::uint64_t new_epoch);
+  // numbered from 1 in their order; and with it these records.
+  base::Status renew_epoch(std::uint64_t new_epoch, const std::vector<Record>& records);
 
  private:
   explicit State(os::Database database) : database_(std::move(database)) {}
   base::Status prepare_schema(std::uint64_t new_epoch);
+  base::Status put(const std::vector<Record>& records);  // within a transaction
   os::Database database_;
   std::uint64_t epoch_ = 0;
 };

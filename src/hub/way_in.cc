@@ -53,7 +53,8 @@ link::Bundle Core::way_in_head(const Site& site) const {
   out.epoch = context_.state.epoch();
   out.sent = now();
   out.desired_revision = site.desired.revision;
-  out.receipts = site.receiver.receipts(site.receiver.newest_epoch());
+  const std::uint64_t newest = site.instances.newest_epoch();
+  out.receipts = site.receiver.receipts(newest != 0 ? newest : site.receiver.newest_epoch());
   return out;
 }
 
@@ -103,7 +104,7 @@ base::Result<carrier::WayIn> Core::way_in(const access::Scope& scope, const std:
     for (const std::string& digest : packages_for(*site)) {
       if (digest < at.digest) continue;
       const std::uint64_t offset = digest == at.digest ? at.number : 0;
-      add_blobs(*site, {{digest, offset}}, bundle);
+      add_blobs(*site, {{digest, offset}}, kPartBytes, bundle);
       if (bundle.items.empty()) continue;
       at = {0, offset, digest};
       for (const auto& item : bundle.items) {

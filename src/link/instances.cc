@@ -9,6 +9,7 @@ namespace lander::link {
 namespace {
 
 constexpr std::uint64_t kFormat = 1;
+constexpr base::TimeUs kOnlyByCourier = INT64_MAX;
 
 std::vector<Receipt> of_epoch(const std::vector<Receipt>& receipts, std::uint64_t epoch) {
   std::vector<Receipt> out;
@@ -20,13 +21,18 @@ std::vector<Receipt> of_epoch(const std::vector<Receipt>& receipts, std::uint64_
 }  // namespace
 
 Instances::Verdict Instances::see(const Bundle& bundle, const std::vector<Receipt>& held,
-                                  base::TimeUs now, bool& changed) {
+                                  base::TimeUs now, bool& changed, bool by_courier) {
   changed = false;
   auto epoch = std::find_if(epochs_.begin(), epochs_.end(),
                             [&](const Epoch& e) { return e.id == bundle.epoch; });
   if (epoch == epochs_.end()) {
     if (epochs_.size() == kMaxEpochs) epochs_.erase(epochs_.begin());
-    epochs_.push_back({bundle.epoch, now, 0, {}});
+    epochs_.push_back({bundle.epoch, by_courier ? kOnlyByCourier : now, {}, {}});
+    epoch = std::prev(epochs_.end());
+    changed = true;
+  } else if (epoch->began == kOnlyByCourier && !by_courier) {
+    epoch->began = now;
+    std::rotate(epoch, std::next(epoch), epochs_.end());
     epoch = std::prev(epochs_.end());
     changed = true;
   }
@@ -51,6 +57,26 @@ Instances::Verdict Instances::see(const Bundle& bundle, const std::vector<Receip
     changed = true;
   }
   return Verdict::kGoesOn;
+}
+
+bool Instances::newest(const Bundle& bundle) {
+  const auto epoch = std::find_if(epochs_.begin(), epochs_.end(),
+                                  [&](const Epoch& e) { return e.id == bundle.epoch; });
+  if (epoch == epochs_.end()) return false;
+  auto& newest = epoch->newest;
+  const std::uint64_t starts = bundle.instance.starts;
+  if (starts > newest.starts) newest = {starts, INT64_MIN, INT64_MIN};
+  if (starts < newest.starts || (bundle.sent <= newest.sent && bundle.heard <= newest.heard))
+    return false;
+  newest.sent = std::max(newest.sent, bundle.sent);
+  newest.heard = std::max(newest.heard, bundle.heard);
+  return true;
+}
+
+std::uint64_t Instances::newest_epoch() const {
+  const auto last = std::find_if(epochs_.rbegin(), epochs_.rend(),
+                                 [](const Epoch& e) { return e.began != kOnlyByCourier; });
+  return last == epochs_.rend() ? 0 : last->id;
 }
 
 // What both chains have in common was receipted when the first of the two went its own way.

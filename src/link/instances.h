@@ -28,8 +28,16 @@ class Instances {
   };
   // For every bundle that was opened, before anything of it is taken. `held`: what was receipted
   // of its epoch until now. True in `changed`: persist encode().
+  // `by_courier`: a stick may bring an old epoch long after a later one began, so when it came
+  // tells nothing: such an epoch began, for the question of clones, when it comes another way.
   Verdict see(const Bundle& bundle, const std::vector<Receipt>& held, base::TimeUs now,
-              bool& changed);
+              bool& changed, bool by_courier = false);
+  // Of a bundle that goes on, once: no bundle of its epoch that came before was newer, and it is
+  // none of them again: by the site's starts and clock, and, where that clock was set back, by
+  // what it has heard since. In memory only: after a restart the first one is.
+  bool newest(const Bundle& bundle);
+  // The last that came first by another way than a courier; 0: none.
+  std::uint64_t newest_epoch() const;
   std::vector<Receipt> receipts(const Bundle& forked) const;
   // Two machines are alive under this site's identity: since when that is known; 0: no.
   base::TimeUs cloned_since() const { return cloned_since_; }
@@ -45,8 +53,13 @@ class Instances {
   };
   struct Epoch {
     std::uint64_t id = 0;
-    base::TimeUs began = 0, heard = 0;  // by the hub's clock
+    base::TimeUs began = 0;  // by the hub's clock; INT64_MAX: only couriers brought it
     std::map<std::uint64_t, Start> starts;
+    // Of the newest bundle of it.
+    struct Newest {
+      std::uint64_t starts = 0;
+      base::TimeUs sent = INT64_MIN, heard = INT64_MIN;
+    } newest;
   };
   std::vector<Epoch> epochs_;  // by first sight
   base::TimeUs cloned_since_ = 0;

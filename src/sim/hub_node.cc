@@ -184,6 +184,10 @@ std::optional<base::Bytes> HubNode::arrived(const std::string& site, base::ByteV
     after_call();
     return std::nullopt;
   }
+  if (reply.ok() && reply->empty()) {  // it came again
+    after_call();
+    return std::nullopt;
+  }
   return took(std::move(reply), before, false);
 }
 
