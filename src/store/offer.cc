@@ -21,7 +21,7 @@ using base::Status;
 using base::TimeUs;
 
 constexpr std::size_t kRawItemBytes = 192 << 10;  // so that it fits into an MQTT message
-constexpr std::size_t kPartOverhead = 96;  // id, revision, offsets: an upper bound
+constexpr std::size_t kPartOverhead = 96;         // id, revision, offsets: an upper bound
 // Of one step: bounds its memory.
 constexpr std::size_t kOfferBytes = 2 << 20;
 constexpr std::size_t kSampleBytes = 8;  // at most, of one that leaves, but for its string
