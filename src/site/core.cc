@@ -295,8 +295,8 @@ void Core::send_summaries(base::TimeUs now) {
   }
   store::Batch batch;
   for (const auto& [minute, summaries] : by_minute) {
-    batch.items.push_back(
-        {link::kLaneSummary, "summary", link::encode_summaries(summaries), kWorthOfSummary});
+    batch.items.push_back({link::kLaneSummary, "summary", link::encode_summaries(summaries),
+                           kWorthOfSummary, now + kSummaryExpires});
   }
   batch.records.push_back({std::string(kMarkRecord), "summaries", encode_mark(to)});
   if (auto committed = context_.store.commit(batch); !committed.ok()) {

@@ -22,6 +22,7 @@ inline double worth_of(alert::Severity severity) {
 inline constexpr double kWorthOfWords = 1;       // what people say about an alert
 inline constexpr double kWorthOfState = 0.1;     // what runs, declarations, the dictionary
 inline constexpr double kWorthOfSummary = 0.01;  // a minute of all datastreams
-inline constexpr double kWorthOfRaw = 0.001;     // raw observations that came together
+inline constexpr base::DurationUs kSummaryExpires = 800 * base::kDay;  // nobody took it so long
+inline constexpr double kWorthOfRaw = 0.001;  // raw observations that came together
 
 }  // namespace lander::site
