@@ -7,7 +7,7 @@ The hub's end:   messages from the modem are POSTed to --hub as the operator wou
                  momsn, transmit_time, data in hex); messages to it are taken as a POST of a form (imei,
                  data in hex, username, password) to /MT on --port, answered "OK,ID" or "FAILED,CODE,WHY".
 
-  satellite.py --link /tmp/sat --port 8070 --hub http://127.0.0.1:8080/short --fail 0.3 --delay 2
+  satellite.py --link /tmp/sat --port 8070 --hub https://localhost:8440/link/v1/short-messages --insecure --fail 0.3 --delay 2
 
 SIGUSR1 takes the signal away and brings it back; SIGUSR2 pulls the modem out and plugs it in again.
 What happens is printed, a line each.
@@ -22,6 +22,7 @@ import queue
 import random
 import select
 import signal
+import ssl
 import sys
 import threading
 import time
@@ -103,7 +104,7 @@ class Operator:
                 "iridium_longitude": "0.0000", "iridium_cep": 1, "data": data.hex()}).encode()
             for pause in (1, 2, 4, 8, 8):
                 try:
-                    with urllib.request.urlopen(self.options.hub, body, timeout=10) as answer:
+                    with urllib.request.urlopen(self.options.hub, body, timeout=10, context=trust(self.options)) as answer:
                         say("the hub took momsn", momsn, answer.status)
                         break
                 except (urllib.error.URLError, OSError) as error:
@@ -292,12 +293,18 @@ class Modem:
             self.momsn = (self.momsn + 1) & 0xFFFF
 
 
+def trust(options):
+    """How the hub's certificate is looked at; nothing: as the system does."""
+    return ssl._create_unverified_context() if options.insecure else None
+
+
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--link", help="symbolic link to the modem's device")
     parser.add_argument("--imei", default="300234010753370", help="the modem's number (%(default)s)")
     parser.add_argument("--port", type=int, default=0, help="of the operator; 0: any, it is printed")
     parser.add_argument("--hub", help="URL that messages from the modem are POSTed to")
+    parser.add_argument("--insecure", action="store_true", help="take whatever certificate the hub shows")
     parser.add_argument("--username", default="", help="that a POST to the modem must name; empty: anyone may")
     parser.add_argument("--password", default="")
     parser.add_argument("--fail", type=float, default=0, metavar="SHARE", help="of sessions that fail, 0 to 1")

@@ -12,6 +12,7 @@ namespace {
 
 std::string drain_text(const Json& lane, Session& session) {
   if (integer_of(lane, "waiting") == 0) return "-";
+  if (text_of(lane, "lane") == "pickup") return "waits for a stick";
   const auto drained = time_of(lane, "drained");
   return drained ? relative(drained, session.now()) : "not at this pace";
 }
@@ -21,7 +22,8 @@ void say_carriers(Session& session, const Json& link) {
   for (const auto& carrier : member(link, "carriers")) {
     const bool up = flag_of(carrier, "connected");
     const auto plan = time_of(carrier, "next_contact");
-    std::string state = up ? "up" : "down";
+    const bool tried = time_of(carrier, "last_contact") || !text_of(carrier, "reason").empty();
+    std::string state = up ? "up" : tried ? "down" : "nothing heard yet";
     if (plan) state = "contact " + relative(plan, session.now());
     const auto pace = number_of(carrier, "bytes_a_second");
     const auto left = number_of(carrier, "budget_left");

@@ -159,6 +159,8 @@ base::Status wipe(Session& session, const Wanted& wanted) {
     if (!table.empty()) session.say(table);
   }
   const std::int64_t waiting = integer_of(answer, "waiting");
+  if (gone == 0 && kept.empty() && !session.json)
+    session.say("What came in the last hours is not compacted yet, and stays until then.\n");
   if (gone > 0 || (kept.empty() && waiting == 0)) return {};
   return Error(Code::kConflict,
                "nothing was deleted: no receipt came" +

@@ -15,7 +15,7 @@ using api::Json;
 using api::problem;
 using http::Request;
 
-constexpr std::size_t kTraced = 20;  // of each lane
+constexpr std::size_t kTraced = 5;  // of each lane
 
 Json or_none(std::uint64_t bytes) { return bytes == UINT64_MAX ? Json() : Json(bytes); }
 
@@ -66,7 +66,7 @@ base::Result<Json> link_json(Server& server, Core& core) {
     carriers.push_back(
         carrier_json(way, core.ways().standing(way), now, next == tries.end() ? 0 : next->second));
     last_contact = std::max(last_contact, way.last_contact);
-    const bool works = way.up && way.last_contact > 0;
+    const bool works = way.up && way.last_contact > 0 && core.ways().standing(way).contact;
     if (works && (best == nullptr || way.last_contact > best->last_contact)) best = &way;
   }
   Json lanes = Json::array();

@@ -56,7 +56,7 @@ bool Server::join() {
           if (!core.enrolled()) joined = core.enrol(std::move(**identity));
         }))
       return {};
-    LANDER_TRY(joined);
+    if (!joined.ok()) return joined;
     {
       const std::lock_guard lock(state_mutex_);
       name_ = peer.site;

@@ -86,7 +86,8 @@ void Ways::exchanged(const std::string& id, const Exchange& exchange) {
   way->failures = way->up ? 0 : way->failures + 1;
   const std::size_t bytes = exchange.up + exchange.down;
   if (way->up) {
-    way->last_contact = context_.clock.wall_us();
+    // What a broker or a modem took has not reached the hub by that.
+    if (exchange.down > 0) way->last_contact = context_.clock.wall_us();
     // A heartbeat tells the delay, not the pace.
     if (exchange.took > 0 && bytes >= kLeastMessage) {
       const double pace =

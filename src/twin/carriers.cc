@@ -51,12 +51,20 @@ std::vector<link::Window> read_contact(Yaml at) {
       item.mistake("expected a time of day in UTC like \"06:00-06:10\", found " + quoted(text));
       continue;
     }
+    if (window->to <= window->from || window->from >= base::kDay ||
+        window->to > window->from + base::kDay) {
+      item.mistake(quoted(text) +
+                   " does not end after it begins, within a day; past midnight write "
+                   "\"22:00-26:00\"");
+      continue;
+    }
     out.push_back(*window);
   }
   return out;
 }
 
-void read_settings(Yaml at, const carrier::Kind& kind, carrier::Config& out) {
+// `at` may be absent; `type` is where the kind stands.
+void read_settings(Yaml at, Yaml type, const carrier::Kind& kind, carrier::Config& out) {
   std::vector<std::string_view> known;
   for (const auto& setting : kind.settings) known.push_back(setting.name);
   if (at.present()) {
@@ -76,8 +84,9 @@ void read_settings(Yaml at, const carrier::Kind& kind, carrier::Config& out) {
   }
   for (const auto& setting : kind.settings) {
     if (setting.required && !out.settings.contains(std::string(setting.name))) {
-      at.mistake("setting \"" + std::string(setting.name) +
-                 "\" is missing: " + std::string(setting.meaning));
+      (at.present() ? at : type)
+          .mistake("setting \"" + std::string(setting.name) +
+                   "\" is missing: " + std::string(setting.meaning));
     }
   }
 }
@@ -102,7 +111,8 @@ carrier::Config read_one(Yaml item, std::set<std::string>& ids) {
       type.mistake("there is no carrier of type " + quoted(out.type) +
                    base::suggestion(out.type, types));
     }
-    if (item.is_map()) item.entries();
+    if (item.is_map()) item.entries();  // which keys belong here depends on it
+    if (Yaml settings = item.optional("settings"); settings.is_map()) settings.entries();
     return out;
   }
   out.terms.bytes_a_day =
@@ -113,7 +123,7 @@ carrier::Config read_one(Yaml item, std::set<std::string>& ids) {
       static_cast<std::uint8_t>(item.optional("copies").integer(1, 1, link::kMaxCopies));
   out.terms.plan = read_contact(item.optional("contact"));
   Yaml settings = item.optional("settings");
-  read_settings(settings, *kind, out);
+  read_settings(settings, type, *kind, out);
   if (item.mistakes().empty()) {
     if (auto valid = carrier::valid(out); !valid.ok()) item.mistake(valid.error().message());
   }
@@ -179,11 +189,17 @@ base::Status valid(const std::vector<carrier::Config>& carriers) {
     return base::Error(base::Code::kInvalid,
                        "carriers: expected at most " + std::to_string(carrier::kMaxCarriers));
   }
-  std::set<std::string> ids;
+  std::set<std::string> ids, addresses;
   for (const auto& config : carriers) {
     LANDER_TRY(carrier::valid(config));
     if (!ids.insert(config.terms.id).second) {
       return base::Error(base::Code::kInvalid, "carrier/" + config.terms.id + ": declared twice");
+    }
+    const auto address = config.settings.find("address");
+    if (address != config.settings.end() && !addresses.insert(address->second).second) {
+      return base::Error(
+          base::Code::kInvalid,
+          "carrier/" + config.terms.id + ": another carrier has the address " + address->second);
     }
   }
   return {};
