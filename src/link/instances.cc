@@ -125,6 +125,9 @@ base::Result<Instances> Instances::decode(base::ByteView bytes) {
     for (std::uint64_t k = 0; k < starts; ++k) {
       LANDER_TRY(in.array_of(3, "start"));
       LANDER_ASSIGN(const std::uint64_t number, in.unsigned_integer());
+      if (!epoch.starts.empty() && number <= epoch.starts.rbegin()->first) {
+        return in.corrupt("starts in their order");
+      }
       Start& start = epoch.starts[number];
       LANDER_ASSIGN(start.id, in.unsigned_integer());
       LANDER_ASSIGN(const std::uint64_t lanes, in.array_up_to(kLanes, "lanes"));
@@ -136,6 +139,10 @@ base::Result<Instances> Instances::decode(base::ByteView bytes) {
         LANDER_ASSIGN(receipt.held, read_ranges(in));
         start.held.push_back(std::move(receipt));
       }
+    }
+    if (std::any_of(out.epochs_.begin(), out.epochs_.end(),
+                    [&](const Epoch& e) { return e.id == epoch.id; })) {
+      return in.corrupt("each epoch once");
     }
     out.epochs_.push_back(std::move(epoch));
   }
