@@ -124,17 +124,22 @@ base::Status Core::add_items(Site& site, std::size_t room, link::Bundle& reply) 
   return {};
 }
 
+link::Bundle Core::head(const Site& site) const {
+  link::Bundle out;
+  out.tenant = site.key.tenant;
+  out.site = site.key.site;
+  out.to_site = true;
+  out.epoch = context_.state.epoch();
+  out.sent = now();
+  out.desired_revision = site.desired.revision;
+  return out;
+}
+
 base::Result<base::Bytes> Core::answer(Site& site, const link::Bundle& bundle, std::size_t max,
                                        bool with_items) {
   LANDER_TRY(take_receipts(site, bundle.receipts, bundle.sent));
-  link::Bundle reply;
-  reply.tenant = site.key.tenant;
-  reply.site = site.key.site;
-  reply.to_site = true;
-  reply.epoch = context_.state.epoch();
-  reply.sent = now();
+  link::Bundle reply = head(site);
   reply.heard = bundle.sent;
-  reply.desired_revision = site.desired.revision;
   reply.receipts = site.receiver.receipts(bundle.epoch);
   if (const auto shorts = site.shorts.find(bundle.epoch); shorts != site.shorts.end())
     reply.noticed = shorts->second.noticed;
@@ -148,15 +153,9 @@ base::Result<base::Bytes> Core::answer(Site& site, const link::Bundle& bundle, s
 }
 
 base::Result<base::Bytes> Core::answer_to_copy(Site& site, const link::Bundle& bundle) {
-  link::Bundle reply;
-  reply.tenant = site.key.tenant;
-  reply.site = site.key.site;
-  reply.to_site = true;
-  reply.epoch = context_.state.epoch();
-  reply.sent = now();
+  link::Bundle reply = head(site);
   reply.heard = bundle.sent;
   reply.refused_epoch = bundle.epoch;
-  reply.desired_revision = site.desired.revision;
   reply.receipts = site.instances.receipts(bundle);
   return link::seal(reply, keys_for(site));
 }

@@ -225,6 +225,7 @@ class Core {
   // answer.cc
   base::Result<base::Bytes> answer(Site& site, const link::Bundle& bundle, std::size_t max,
                                    bool with_items);
+  link::Bundle head(const Site& site) const;  // of every bundle for it
   base::Result<base::Bytes> answer_to_copy(Site& site, const link::Bundle& bundle);
   base::Status take_receipts(Site& site, const std::vector<link::Receipt>& receipts,
                              base::TimeUs sent);

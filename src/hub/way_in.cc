@@ -46,13 +46,7 @@ base::Result<Cursor> parse(const std::string& text) {
 }  // namespace
 
 link::Bundle Core::way_in_head(const Site& site) const {
-  link::Bundle out;
-  out.tenant = site.key.tenant;
-  out.site = site.key.site;
-  out.to_site = true;
-  out.epoch = context_.state.epoch();
-  out.sent = now();
-  out.desired_revision = site.desired.revision;
+  link::Bundle out = head(site);
   const std::uint64_t newest = site.instances.newest_epoch();
   out.receipts = site.receiver.receipts(newest != 0 ? newest : site.receiver.newest_epoch());
   return out;
