@@ -197,7 +197,7 @@ base::Result<std::size_t> Recipient::take(const std::string& tenant, const std::
   }
   link::Receiver journal = from->receiver;
   std::vector<link::Item> fresh;
-  for (const auto& gone : bundle.gone) changed = journal.skip(bundle.epoch, gone) || changed;
+  changed = journal.skip(bundle.epoch, bundle.gone) || changed;
   for (auto& item : bundle.items)
     if (journal.take(bundle.epoch, item)) fresh.push_back(std::move(item));
   // The lake first: it drops what it has, so a cut before the journal only repeats the work.

@@ -157,8 +157,7 @@ base::Status Core::take(Site& site, const link::Bundle& bundle, Way::By by, bool
   effects.epoch = bundle.epoch;
   link::Receiver journal = site.receiver;
   std::vector<link::Item> fresh;
-  bool told = false;  // of what will never come
-  for (const auto& gone : bundle.gone) told = journal.skip(bundle.epoch, gone) || told;
+  const bool told = journal.skip(bundle.epoch, bundle.gone);  // of what will never come
   for (const auto& item : bundle.items) {
     if (journal.take(bundle.epoch, item)) fresh.push_back(item);
   }

@@ -166,7 +166,7 @@ class Receiver {
   // Marks it; call it with the effect. False: not fresh, drop it.
   bool take(std::uint64_t epoch, const Item& item);
   // These will never come. False: nothing new, or as much as fits.
-  bool skip(std::uint64_t epoch, const Tombstone& gone);
+  bool skip(std::uint64_t epoch, const std::vector<Tombstone>& gone);
   std::uint64_t newest_epoch() const { return epochs_.empty() ? 0 : epochs_.back().id; }
   bool holds(std::uint64_t epoch, std::uint8_t lane, std::uint64_t number) const;
   // Of this epoch (at least one, if only to say that nothing of it is held) and of the newest

@@ -173,7 +173,7 @@ struct World {
     for (const Item& item : bundle->items) {
       if (hub.take(bundle->epoch, item)) ++effects[{bundle->epoch, item.lane, item.number}];
     }
-    for (const Tombstone& tombstone : bundle->gone) hub.skip(bundle->epoch, tombstone);
+    hub.skip(bundle->epoch, bundle->gone);
     Bundle reply;
     reply.tenant = "acme";
     reply.site = "pump-7";

@@ -50,13 +50,17 @@ bool Receiver::take(std::uint64_t epoch, const Item& item) {
   return lane_of(epoch, item.lane).add(item.number);
 }
 
-bool Receiver::skip(std::uint64_t epoch, const Tombstone& gone) {
-  if (gone.lane >= kLanes || gone.numbers.ranges().empty()) return false;
-  if (find(epoch) == nullptr && is_closed(epoch)) return false;
-  Ranges& lane = lane_of(epoch, gone.lane);
-  const Ranges before = lane;
-  lane.merge(gone.numbers);
-  return lane.ranges() != before.ranges();
+bool Receiver::skip(std::uint64_t epoch, const std::vector<Tombstone>& gone) {
+  bool news = false;
+  for (const Tombstone& tombstone : gone) {
+    if (tombstone.lane >= kLanes || tombstone.numbers.ranges().empty()) continue;
+    if (find(epoch) == nullptr && is_closed(epoch)) return false;
+    Ranges& lane = lane_of(epoch, tombstone.lane);
+    const Ranges before = lane;
+    lane.merge(tombstone.numbers);
+    news = news || lane.ranges() != before.ranges();
+  }
+  return news;
 }
 
 bool Receiver::holds(std::uint64_t epoch, std::uint8_t lane, std::uint64_t number) const {

@@ -128,7 +128,7 @@ base::Result<std::optional<twin::Desired>> Uplink::take_bundle(base::ByteView se
   Effects effects;
   bool took = false;
   link::Receiver journal = receiver_;
-  for (const auto& gone : bundle.gone) took = journal.skip(bundle.epoch, gone) || took;
+  took = journal.skip(bundle.epoch, bundle.gone);
   for (const auto& item : bundle.items) {
     if ((item.lane == link::kLaneBulk) != (item.type == "blob")) continue;
     if (item.lane != link::kLaneBulk) {
