@@ -26,7 +26,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::vector<double> frame((*detector)->inputs(), 1.0);
   for (const double value : {0.0, 1e300, std::numeric_limits<double>::quiet_NaN()}) {
     frame.front() = value;
-    LANDER_CHECK(std::isfinite((*detector)->score(frame).score));
+    LANDER_CHECK(std::isfinite((*detector)->score(frame, 0).score));
   }
   return 0;
 }

@@ -19,6 +19,9 @@ struct Frames {
   std::vector<base::TimeUs> times;
   std::vector<double> values;
   base::DurationUs interval = base::kSecond;
+  // First row of each run but the first: files of one user. Within a run times ascend; two runs
+  // may overlap in time or lie years apart. Empty: one run.
+  std::vector<std::size_t> runs;
   std::size_t rows() const { return times.size(); }
 };
 

@@ -95,13 +95,13 @@ Outcome run_fault(const model::Model& model, std::uint64_t seed, std::size_t fra
   double row[kInputs];
   for (int i = 0; i < 300; ++i) {
     plant.next(row);
-    detector->score(row);
+    detector->score(row, 0);
   }
   Outcome outcome;
   for (std::size_t i = 0; i < frames; ++i) {
     plant.next(row);
     damage(row, static_cast<double>(i));
-    const model::Score& score = detector->score(row);
+    const model::Score& score = detector->score(row, 0);
     outcome.most = std::max(outcome.most, score.score);
     if (score.score >= 1 && outcome.frames_to_alarm == 0) {
       outcome.frames_to_alarm = i + 1;
@@ -182,7 +182,7 @@ TEST(Learn, ThirtyHealthyDaysRaiseNoMoreAlarmsThanTheBudgetAllows) {
     bool active = false;
     for (int second = 0; second < 30 * 86400; ++second) {
       plant.next(row);
-      const double score = detector->score(row).score;
+      const double score = detector->score(row, 0).score;
       most = std::max(most, score);
       above = score >= 1 ? above + 1 : 0;
       quiet = score < 0.8 ? quiet + 1 : 0;
@@ -267,14 +267,14 @@ TEST(Learn, AnInputThatNeverChangesIsLearnedAndItsDepartureIsFound) {
   for (int second = 0; second < 600; ++second) {
     plant.next(row);
     row[kSuction] = 100;
-    EXPECT_LT(detector->score(row).score, 1);
+    EXPECT_LT(detector->score(row, 0).score, 1);
   }
   for (int second = 0; second < 10; ++second) {
     plant.next(row);
     row[kSuction] = 60;
-    detector->score(row);
+    detector->score(row, 0);
   }
-  const model::Score& score = detector->score(row);
+  const model::Score& score = detector->score(row, 0);
   EXPECT_GT(score.score, 1);
   EXPECT_GT(score.shares[kSuction], 0.9);
 }

@@ -73,7 +73,10 @@ std::vector<double> scores_of(const Run& run) {
   if (!model.ok()) return scores;
   auto detector = std::move(*model::make_detector(*model));
   for (std::size_t r = 0; r < run.anomaly.size(); ++r) {
-    const double score = detector->score({&run.values[r * kInputs], kInputs}).score;
+    const double score = detector
+                             ->score({&run.values[r * kInputs], kInputs},
+                                     static_cast<base::TimeUs>(r) * base::kSecond)
+                             .score;
     if (r >= kTrainRows) scores.push_back(score);
   }
   return scores;

@@ -144,7 +144,7 @@ Statistics statistics(const Frames& frames, const std::vector<Stretch>& held, co
     detector.reset();
     std::vector<double> t2, q;
     for (std::size_t r = stretch.begin; r < stretch.end; ++r) {
-      detector.score({&frames.values[r * p.inputs()], p.inputs()});
+      detector.score({&frames.values[r * p.inputs()], p.inputs()}, frames.times[r]);
       if (r < stretch.begin + kSettle) continue;
       t2.push_back(std::sqrt(detector.t2()));
       q.push_back(std::sqrt(detector.q()));
@@ -178,7 +178,8 @@ double most_score(const Frames& frames, const std::vector<Stretch>& stretches,
   for (const Stretch& stretch : stretches) {
     detector.reset();
     for (std::size_t r = stretch.begin; r < stretch.end; ++r) {
-      most = std::max(most, detector.score({&frames.values[r * p.inputs()], p.inputs()}).score);
+      const std::span<const double> frame(&frames.values[r * p.inputs()], p.inputs());
+      most = std::max(most, detector.score(frame, frames.times[r]).score);
     }
   }
   return most;

@@ -193,7 +193,8 @@ base::Result<Model> decode_model(base::ByteView bytes) {
 
 std::string digest(base::ByteView encoded) { return crypto::sha256_hex(encoded); }
 
-base::Result<std::unique_ptr<Detector>> make_detector(const Model& model) {
+base::Result<std::unique_ptr<Detector>> make_detector(const Model& model,
+                                                      double /*false_alarms_per_day*/) {
   if (model.lineage.method != "t2q") {
     return base::Error(base::Code::kUnsupported,
                        "model method \"" + model.lineage.method + "\" is not known; known is: t2q");

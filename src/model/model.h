@@ -13,6 +13,7 @@
 namespace lander::model {
 
 inline constexpr std::size_t kMaxModelBytes = 16 << 20;
+inline constexpr std::size_t kMaxInputs = 4096;  // a method may take fewer
 
 struct Input {
   std::string datastream;
@@ -55,6 +56,7 @@ std::string digest(base::ByteView encoded);
 struct Score {
   double score = 0;              // calibrated surprise; 1 is the limit of the false-alarm budget
   bool valid = false;            // false: too many inputs missing or out of date
+  bool change = false;           // a new regime began about here (model/change.h)
   std::vector<double> shares;    // one an input, sum 1: how much each explains
   std::vector<double> expected;  // one an input, in its unit: what the model expected
 };
@@ -65,12 +67,16 @@ class Detector {
  public:
   virtual ~Detector() = default;
   virtual std::size_t inputs() const = 0;
-  // `frame`: one value an input in the order of Model::inputs; NaN = missing.
-  virtual const Score& score(std::span<const double> frame) = 0;
+  // `frame`: one value an input in the order of Model::inputs; NaN = missing. `time`: of the frame;
+  // it may repeat, step back or leap, which is judged as such and never trusted to be regular.
+  virtual const Score& score(std::span<const double> frame, base::TimeUs time) = 0;
   virtual void reset() = 0;  // forget the past of windows and averages
 };
 
-// By lineage.method; kUnsupported names the methods there are.
-base::Result<std::unique_ptr<Detector>> make_detector(const Model& model);
+// By lineage.method; kUnsupported names the methods there are, kInvalid: a model that predicts
+// (model/predictor.h) and does not detect. Its score is 1 at `false_alarms_per_day`; 0: the budget
+// that the model was trained for.
+base::Result<std::unique_ptr<Detector>> make_detector(const Model& model,
+                                                      double false_alarms_per_day = 0);
 
 }  // namespace lander::model

@@ -99,7 +99,7 @@ TEST(Model, AForgedChecksumDoesNotBringWildNumbersIntoTheDetector) {
       if (!detector.ok()) continue;
       ++accepted;
       const double frame[] = {5.5, -3.1};
-      const Score& score = (*detector)->score(frame);
+      const Score& score = (*detector)->score(frame, 0);
       EXPECT_TRUE(std::isfinite(score.score));
     }
   }
@@ -146,7 +146,7 @@ TEST(Model, ParametersThatCannotBeAModelAreRefused) {
 TEST(T2q, StatisticsOfAFrameAreThoseComputedByHand) {
   T2qDetector detector(pair_parameters());
   const double frame[] = {9, -2.5};  // z = (2, 1): t = (3/√2, 1/√2)
-  const Score& score = detector.score(frame);
+  const Score& score = detector.score(frame, 0);
   EXPECT_TRUE(score.valid);
   EXPECT_NEAR(detector.t2(), 4.5 / 1.8 + 0.5 / 0.2, 1e-12);
   EXPECT_NEAR(detector.q(), 0.5, 1e-12);
@@ -207,7 +207,7 @@ TEST(T2q, TheExpectedValueIsTheOneThatMakesTheFrameLeastSurprising) {
       frame[i] = p.centre[i] + 2 * p.scale[i] * normal(random);
       e[i] = (frame[i] - p.centre[i]) / p.scale[i];
     }
-    const Score& score = detector.score(frame);
+    const Score& score = detector.score(frame, 0);
     double total = 0;
     for (std::size_t i = 0; i < n; ++i) {
       std::vector<double> corrected = e;
@@ -234,7 +234,7 @@ TEST(T2q, AMissingInputIsImputedSoThatTheScoreIsTheLeastItCouldBe) {
   std::vector<double> gappy = frame;
   gappy[1] = gappy[4] = kMissing;
   T2qDetector detector(p);
-  const Score score = detector.score(gappy);
+  const Score score = detector.score(gappy, 0);
   ASSERT_TRUE(score.valid);
   EXPECT_EQ(score.shares[1], 0);
   EXPECT_EQ(score.shares[4], 0);
@@ -243,7 +243,7 @@ TEST(T2q, AMissingInputIsImputedSoThatTheScoreIsTheLeastItCouldBe) {
   filled[1] = score.expected[1];
   filled[4] = score.expected[4];
   T2qDetector again(p);
-  EXPECT_NEAR(again.score(filled).score, score.score, 1e-9);
+  EXPECT_NEAR(again.score(filled, 0).score, score.score, 1e-9);
   std::vector<double> e(6), other(6);
   for (std::size_t i = 0; i < 6; ++i) e[i] = (filled[i] - p.centre[i]) / p.scale[i];
   for (int trial = 0; trial < 100; ++trial) {
@@ -260,11 +260,11 @@ TEST(T2q, TheScoreStaysValidWhileHalfOfTheInputsArePresent) {
   T2qDetector detector(p);
   std::vector<double> frame = p.centre;
   frame[0] = frame[2] = kMissing;
-  EXPECT_TRUE(detector.score(frame).valid);
+  EXPECT_TRUE(detector.score(frame, 0).valid);
   frame[3] = std::numeric_limits<double>::infinity();
-  EXPECT_FALSE(detector.score(frame).valid);
-  EXPECT_EQ(detector.score(frame).score, 0);
-  EXPECT_TRUE(detector.score(p.centre).valid);
+  EXPECT_FALSE(detector.score(frame, 0).valid);
+  EXPECT_EQ(detector.score(frame, 0).score, 0);
+  EXPECT_TRUE(detector.score(p.centre, 0).valid);
 }
 
 TEST(T2q, AbsurdNumbersGiveAFiniteScoreAndAreForgottenAgain) {
@@ -274,10 +274,10 @@ TEST(T2q, AbsurdNumbersGiveAFiniteScoreAndAreForgottenAgain) {
   for (const double absurd : {1e42, -1e42, 1e308, kMissing}) {
     std::vector<double> frame = p.centre;
     frame[2] = absurd;
-    EXPECT_TRUE(std::isfinite(detector.score(frame).score));
+    EXPECT_TRUE(std::isfinite(detector.score(frame, 0).score));
   }
-  for (int i = 0; i < 60; ++i) detector.score(p.centre);
-  EXPECT_LT(detector.score(p.centre).score, 0.01);
+  for (int i = 0; i < 60; ++i) detector.score(p.centre, 0);
+  EXPECT_LT(detector.score(p.centre, 0).score, 0.01);
 }
 
 TEST(T2q, AFrozenInputIsNamedThoughItsValueIsPlausible) {
@@ -291,17 +291,17 @@ TEST(T2q, AFrozenInputIsNamedThoughItsValueIsPlausible) {
   Score score;
   for (int i = 0; i < 49; ++i) {
     const double frame[] = {p.centre[0] + 0.1 * normal(random), p.centre[1], p.centre[2]};
-    score = detector.score(frame);
+    score = detector.score(frame, 0);
     EXPECT_LT(score.score, 1);
   }
   for (int i = 0; i < 100; ++i) {
     const double frame[] = {p.centre[0] + 0.1 * normal(random), p.centre[1], p.centre[2]};
-    score = detector.score(frame);
+    score = detector.score(frame, 0);
   }
   EXPECT_EQ(score.score, kFrozenMost);
   EXPECT_EQ(score.shares[1], 1);
   const double moves[] = {p.centre[0], p.centre[1] + 0.01, p.centre[2]};
-  EXPECT_LT(detector.score(moves).score, 1);
+  EXPECT_LT(detector.score(moves, 0).score, 1);
 }
 
 TEST(T2q, ResetForgetsAllThatWasSeen) {
@@ -310,9 +310,9 @@ TEST(T2q, ResetForgetsAllThatWasSeen) {
   T2qDetector fresh(p), used(p);
   std::vector<double> frame = p.centre;
   frame[0] += 3;
-  for (int i = 0; i < 20; ++i) used.score(frame);
+  for (int i = 0; i < 20; ++i) used.score(frame, 0);
   used.reset();
-  EXPECT_EQ(fresh.score(frame).score, used.score(frame).score);
+  EXPECT_EQ(fresh.score(frame, 0).score, used.score(frame, 0).score);
 }
 
 }  // namespace

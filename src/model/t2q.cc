@@ -42,7 +42,7 @@ base::Status validate_vectors(const T2q& p) {
 
 base::Status validate(const T2q& p) {
   const std::size_t n = p.inputs();
-  if (n < 1 || n > kMaxInputs) return wrong("1 to 256 inputs, not " + std::to_string(n));
+  if (n < 1 || n > kMaxT2qInputs) return wrong("1 to 256 inputs, not " + std::to_string(n));
   if (p.scale.size() != n || p.variances.size() != n || p.frozen_frames.size() != n ||
       p.vectors.size() != n * n) {
     return wrong("sizes differ from the number of inputs");
@@ -183,7 +183,7 @@ void T2qDetector::consider_frozen() {
   }
 }
 
-const Score& T2qDetector::score(std::span<const double> frame) {
+const Score& T2qDetector::score(std::span<const double> frame, base::TimeUs /*time*/) {
   LANDER_CHECK(frame.size() == inputs());
   const std::size_t n = inputs();
   score_.valid = standardise(frame);

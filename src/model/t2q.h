@@ -21,7 +21,7 @@
 
 namespace lander::model {
 
-inline constexpr std::size_t kMaxInputs = 256;
+inline constexpr std::size_t kMaxT2qInputs = 256;
 inline constexpr double kClip = 50;         // scales; beyond it a value is only "absurd"
 inline constexpr double kFrozenMost = 1.5;  // a frozen sensor alone is no emergency
 
@@ -51,7 +51,7 @@ class T2qDetector final : public Detector {
   explicit T2qDetector(T2q parameters);
 
   std::size_t inputs() const override { return parameters_.inputs(); }
-  const Score& score(std::span<const double> frame) override;
+  const Score& score(std::span<const double> frame, base::TimeUs time) override;
   void reset() override;
 
   // The statistics of the last valid frame, for training, which sets the limits.

@@ -58,7 +58,7 @@ base::Status read_all(base::CborReader& in, T2q& p) {
   }
   LANDER_TRY(key(in, 1));
   LANDER_ASSIGN(const std::uint64_t inputs, in.unsigned_integer());
-  if (inputs < 1 || inputs > kMaxInputs) return corrupt("number of inputs out of range");
+  if (inputs < 1 || inputs > kMaxT2qInputs) return corrupt("number of inputs out of range");
   const auto n = static_cast<std::size_t>(inputs);
   LANDER_TRY(key(in, 2));
   LANDER_ASSIGN(p.kept, in.unsigned_integer());

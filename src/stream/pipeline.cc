@@ -189,7 +189,7 @@ class RunningPipeline final : public Pipeline {
     for (std::size_t k = 0; k < node.inputs.size(); ++k) {
       state.frame[k] = slots_[static_cast<std::size_t>(node.inputs[k])];
     }
-    const model::Score& score = state.detector->score(state.frame);
+    const model::Score& score = state.detector->score(state.frame, instant);
     state.score = score.valid ? score.score : kMissing;
     return state.score;
   }

@@ -87,7 +87,7 @@ class Watch final : public Pipeline {
     next_ = instant - instant % interval_ + interval_;
     if (first) return;
     for (std::size_t i = 0; i < inputs_.size(); ++i) frame_[i] = inputs_[i].at(instant, now);
-    const model::Score& score = detector_->score(frame_);
+    const model::Score& score = detector_->score(frame_, instant);
     last_ = {instant, score.score, score.valid};
     if (score.valid) {
       ++health_.evaluations;
