@@ -13,13 +13,12 @@ namespace lander::model {
 namespace {
 
 constexpr std::size_t kWindow = 40, kRing = 2 * kWindow;  // frames
-constexpr double kFrames = 2000;        // noise alone tells one change in so many frames at most
-constexpr std::uint32_t kRest = 40;     // frames after a change in which none is told
-constexpr double kRise = 1.5;           // and then d must have grown anew: it falls for kWindow
-constexpr std::uint64_t kSettled = 60;  // values of d, before its spread is believed
-constexpr double kShort = 0.01, kLong = 0.0003;  // weight of the newest value in the spread
-constexpr double kClipSpread = 3;                // a change must not hide the next
-constexpr double kSpreadOfMean = 0.7979;         // mean of |d| over its deviation, of a Gaussian
+constexpr double kFrames = 2000;          // noise alone tells one change in so many frames at most
+constexpr std::size_t kLeastWindow = 20;  // after a change, while windows hold nothing older
+constexpr std::uint64_t kSettled = 60;    // values of d, before its spread is believed
+constexpr double kShort = 0.008, kLong = 0.0003;  // weight of the newest value in the spread
+constexpr double kClipSpread = 3;                 // a change must not hide the next
+constexpr double kSpreadOfMean = 0.7979;          // mean of |d| over its deviation, of a Gaussian
 // Mean |d| of white noise over its mean step: it cannot be calmer than that.
 constexpr double kWhite = 0.1583;
 constexpr std::size_t kRecent = 5;                       // values of the median
@@ -40,26 +39,28 @@ class Mosum {
   double step(double value) {
     push(plausible(value));
     if (filled_ < kRing) return 0;
-    const double level = std::max(std::abs(near_), std::abs(far_)) / kWindow;
+    const double level = std::min(std::abs(near_), std::abs(far_)) / kWindow;
     const double d = std::abs(near_ - far_) / kWindow;
-    const double spread =
-        std::max({short_, long_, kWhite * mean_step_, kResolution * level, kLeast});
+    const double known = std::max({short_, long_, kWhite * mean_step_});
     const bool settled = spreads_ >= kSettled;
-    learn(settled ? std::min(d, kClipSpread * spread) : d);
-    return settled ? kSpreadOfMean * d / spread : 0;
+    learn(settled && known > 0 ? std::min(d, kClipSpread * known) : d);
+    if (!settled) return 0;
+    const double spread = std::max({known, kResolution * level, kLeast});
+    return std::min(kMost, kSpreadOfMean * (fresh_ < kRing ? young() : d) / spread);
   }
+  void told() { fresh_ = 0; }
 
  private:
   // A lone outlier is no regime: the median takes its place, and follows within three values.
   double plausible(double value) {
     const double step = seen_ == 0 ? 0 : std::abs(value - recent_[(seen_ - 1) % kRecent]);
     recent_[seen_++ % kRecent] = value;
-    const double usual = std::max(mean_step_, kResolution * std::abs(value));
+    const double middle = seen_ < kRecent ? value : median(recent_);
     const bool believed = steps_ >= kSteps;
     ++steps_;
-    const double middle = seen_ < kRecent ? value : median(recent_);
     const bool outlier = believed && std::abs(value - middle) > kOutlier * mean_step_;
-    mean_step_ += ((believed ? std::min(step, kClipStep * usual) : step) - mean_step_) *
+    mean_step_ += ((believed && mean_step_ > 0 ? std::min(step, kClipStep * mean_step_) : step) -
+                   mean_step_) *
                   std::max(kStepWeight, 1.0 / static_cast<double>(steps_));
     return outlier ? middle : value;
   }
@@ -72,7 +73,19 @@ class Mosum {
     oldest = static_cast<float>(value);
     at_ = (at_ + 1) % kRing;
     filled_ = std::min(filled_ + 1, kRing);
+    fresh_ = std::min(fresh_ + 1, kRing);
     if (at_ % kWindow == 0) sum_anew();
+  }
+
+  // d of the values since the last change alone; as wide as if its windows were full.
+  double young() const {
+    const std::size_t half = fresh_ / 2;
+    if (half < kLeastWindow) return 0;
+    double difference = 0;
+    for (std::size_t i = 1; i <= half; ++i) {
+      difference += ring_[(at_ + kRing - i) % kRing] - ring_[(at_ + kRing - half - i) % kRing];
+    }
+    return std::abs(difference) / std::sqrt(static_cast<double>(half) * kWindow);
   }
 
   // Running sums keep the rounding of the largest value they ever held.
@@ -90,11 +103,12 @@ class Mosum {
     long_ += (d - long_) * std::max(kLong, 1.0 / static_cast<double>(spreads_));
   }
 
+  static constexpr double kMost = 1e6;  // deviations; an input that never moved has no spread
   static constexpr double kLeast = std::numeric_limits<double>::min();
   std::array<float, kRing> ring_{};
   std::array<double, kRecent> recent_{};
   double near_ = 0, far_ = 0, short_ = 0, long_ = 0, mean_step_ = 0;
-  std::size_t at_ = 0, filled_ = 0;
+  std::size_t at_ = 0, filled_ = 0, fresh_ = kRing;
   std::uint64_t seen_ = 0, steps_ = 0, spreads_ = 0;
 };
 
@@ -120,8 +134,6 @@ struct ChangeDetector::State {
   std::vector<Mosum> mosums;
   std::vector<double> deviations, shares;
   double limit;
-  double least = 0;  // of the largest deviation, since the last change
-  std::uint32_t rest = 0;
   bool told = false;
 };
 
@@ -140,13 +152,10 @@ bool ChangeDetector::step(std::span<const double> frame) {
     s.deviations[i] = present ? s.mosums[i].step(frame[i]) : 0;
     most = std::max(most, s.deviations[i]);
   }
-  s.least = std::min(s.least, most);
-  if (s.rest > 0) --s.rest;
-  if (most < s.limit || s.rest > 0 || most < kRise * s.least) return false;
+  if (most < s.limit) return false;
   s.explain();
   s.told = true;
-  s.rest = kRest;
-  s.least = most;
+  for (Mosum& mosum : s.mosums) mosum.told();
   return true;
 }
 
