@@ -11,7 +11,7 @@
 namespace lander::model {
 namespace {
 
-constexpr std::size_t kMostLags = 4096, kFewestLags = 256;
+constexpr std::size_t kMostLags = 2048, kFewestLags = 256;
 constexpr std::size_t kAllLags = 1 << 20;  // of all inputs together: a bound on memory and time
 constexpr std::size_t kFirst = 32;         // values that set an input's centre and unit
 constexpr double kSpreadRate = 0.001;
