@@ -9,7 +9,7 @@ namespace {
 constexpr std::int64_t kWarmUp = 60;  // values of which the greatest is where the quantile starts
 constexpr double kChance = 0.01;      // of exceeding the quantile
 constexpr double kRate = 0.005, kHalf = 50;  // the rate falls from 1 as 1 / (1 + seen / half)
-constexpr double kLogExcess = 0.6;    // the tail's mean log excess, assumed
+constexpr double kLogExcess = 0.6;           // the tail's mean log excess, assumed
 
 }  // namespace
 

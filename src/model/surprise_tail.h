@@ -2,7 +2,8 @@
 //
 // One quantile is tracked by stochastic approximation of its logarithm (Robbins & Monro 1951; Chen,
 // Lambert & Pinheiro 2000, "Incremental quantile estimation"); beyond it the tail is taken to be
-// Pareto's, heavier than most (Hill's estimate of the index was no better and let bursts deafen it).
+// Pareto's, heavier than most (Hill's estimate of the index was no better and let bursts deafen
+// it).
 #pragma once
 
 #include <cstdint>
