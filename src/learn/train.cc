@@ -24,7 +24,7 @@ constexpr double kEmpiricalMargin = 1.1;
 // What less than a day cannot know: how far things wander. docs/intelligence/watch.md, "Little data".
 constexpr double kYoungTolerance = 0.02;    // of an input's own size
 constexpr double kYoungTime = 600;          // s
-constexpr double kDriftFactor = 2, kLevelFactor = 2, kYoungFactor = 8;
+constexpr double kDriftFactor = 2, kLevelFactor = 2, kYoungFactor = 20;
 constexpr double kLevelPerEFold = 0.05;     // of the level chart's limit
 constexpr double kFrozenBase = 60, kFrozenFactor = 4, kConstantShare = 0.25;
 
