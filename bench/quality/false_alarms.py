@@ -7,8 +7,9 @@ from, 30 to watch, two faults in each), and what is normal in shared/data. Each 
 `lander learn` made of its first part, and by `lander detect` alone, which learns as it goes and sees the first part, too,
 unjudged. Only the `alarm` column counts, as it comes.
 An alarm is a rising edge; one that stands counts again each day. What rises in a fault or up to 60 rows after it is the
-fault's, until it clears or for a day. A fault is found when an alarm stands in it. The bound is Poisson's, 95 %, one-sided: with so many alarms in so
-much time the true rate is lower, but for one case in twenty."""
+fault's, until it clears or for a day. A fault is found when an alarm stands in it. The bound is Poisson's, 95 %,
+one-sided: with so many alarms in so much time the true rate is lower, but for one case in twenty. Periodic is an alarm
+of one row each day."""
 import argparse
 import csv
 import dataclasses
@@ -196,7 +197,9 @@ def detect(lander, case, folder, model):
     else:
         write(watch, case.learn + case.watch)
         command = [lander, "detect", watch, "-o", out]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    if done.returncode:
+        sys.exit(f"false_alarms: {case.name}: {done.stderr}")
     with out.open(newline="") as file:
         rows = list(csv.DictReader(file))[-len(case.watch):]
     return [row["alarm"] == "1" for row in rows], [row["cause"] for row in rows]
