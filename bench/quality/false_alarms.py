@@ -46,7 +46,8 @@ def simulated(months):
     def rows(month, watched):
         values = month.watch if watched else month.learn
         return [[month.time(row, watched).strftime("%Y-%m-%dT%H:%M:%SZ"),
-                 *("" if math.isnan(cell) else f"{cell:.6g}" for cell in cells)] for row, cells in enumerate(values.tolist())]
+                 *("" if math.isnan(cell) else f"{cell:.6g}" for cell in cells)]
+                for row, cells in enumerate(values.tolist())]
     for seed in range(months):
         month = site_month.make(seed)
         yield Case(f"month {seed}", ["time", *site_month.SENSORS], rows(month, False), rows(month, True), 60.0,
@@ -190,7 +191,8 @@ def detect(lander, case, folder, model):
     if model:
         write(learn, case.learn)
         write(watch, case.watch)
-        done = subprocess.run([lander, "learn", learn, "-o", made], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        done = subprocess.run([lander, "learn", learn, "-o", made], stdout=subprocess.DEVNULL,
+                              stderr=subprocess.PIPE, text=True)
         if done.returncode:
             return None, done.stderr.strip()
         command = [lander, "detect", watch, "-m", made, "-o", out]
@@ -223,8 +225,8 @@ def results(source, how, count, trivial):
     proof = source.startswith("simulated")  # the others are too short to show one in ten months
 
     def one(measure, value, must, aim, of):
-        return {"benchmark": f"false alarms: {source}", "measure": f"{how}: {measure}", "value": round(value, 2), "must": must,
-                "aim": aim, "baselines": {name: round(of(c), 2) for name, c in trivial.items()}, "how": describe(count)}
+        return {"benchmark": f"false alarms: {source}", "measure": f"{how}: {measure}", "value": round(value, 2),
+                "must": must, "aim": aim, "baselines": {name: round(of(c), 2) for name, c in trivial.items()}, "how": describe(count)}
     found = [one("alarms in 10 site-months (at most)", count.rate(), MUST if proof else None, 0, Count.rate),
              one("its upper 95 % bound", count.bound(), None, 10, Count.bound),
              one("% of rows in alarm (at most)", count.share(), MUST_ROWS, 0, Count.share)]
@@ -255,7 +257,8 @@ def measure(lander, source, cases, folder):
 def run(lander, data, months=12):
     """lander: path of the program; data: pathlib of shared/data -> list of results; of what is absent, none."""
     sources = [("simulated site-months", lambda: simulated(months))]
-    for name, folder, cases in (("SKAB without faults", "skab", skab_normal), ("SKAB, normal rows of runs with faults", "skab", skab_runs),
+    for name, folder, cases in (("SKAB without faults", "skab", skab_normal),
+                                ("SKAB, normal rows of runs with faults", "skab", skab_runs),
                                 ("3W before events", "3w", three_w), ("NAB artificialNoAnomaly", "nab", nab_normal)):
         if (data / folder).is_dir():
             sources.append((name, lambda cases=cases, folder=folder: cases(data / folder)))
