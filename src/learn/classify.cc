@@ -420,7 +420,9 @@ base::Result<model::Model> train_class(const Labelled& rows, const ClassRequest&
   p = fit(table, p, &binned, plan, all, kTrees);
   p.fusion = fusion;
   std::vector<double> near = nearest_others(p.described);
-  p.limit = std::max(quantile(near, kKnownShare), 1.0);
+  // Of few rows the quantile is hardly known, and rows to come lie a little further out.
+  const double room = 1 + 1 / std::sqrt(static_cast<double>(near.size()));
+  p.limit = std::max(room * quantile(near, kKnownShare), 1.0);
   if (progress) progress(0.95);
 
   model::Model model;
