@@ -48,8 +48,9 @@ class SimulatedPlant {
     Frames result = frames();
     for (std::size_t r = 0; r < rows; ++r) {
       result.times.push_back(static_cast<base::TimeUs>(r) * base::kSecond);
-      result.values.resize((r + 1) * kInputs);
-      next(&result.values[r * kInputs]);
+      double row[kInputs];
+      next(row);
+      result.values.insert(result.values.end(), row, row + kInputs);
     }
     return result;
   }

@@ -4,7 +4,7 @@
 #include <limits>
 #include <numeric>
 
-#include "stream/debounce.h"
+#include "model/judge.h"
 #include "stream/message.h"
 #include "stream/pipeline.h"
 #include "stream/timeline.h"
@@ -12,7 +12,6 @@
 namespace lander::stream {
 namespace {
 
-constexpr double kClearBelow = 0.8;  // hysteresis, of the limit 1
 constexpr double kHigh = 2, kCritical = 4;
 constexpr std::size_t kMostCauses = 5, kMostNamed = 3;
 constexpr double kLeastShare = 0.05, kNamedShare = 0.8;
@@ -33,7 +32,7 @@ class Watch final : public Pipeline {
         inputs_(std::move(inputs)),
         frame_(inputs_.size()),
         weights_(inputs_.size(), 0),
-        debounce_(options.on_delay, options.off_delay) {}
+        judge_(model::judge_options(model.interval)) {}
 
   void step(const sensing::Observation& observation, base::TimeUs now, const Sink& sink) override {
     if (!plausible_time(observation.time)) return;
@@ -74,7 +73,7 @@ class Watch final : public Pipeline {
   void restart() {
     timeline_.restart();
     detector_->reset();
-    debounce_.restart();
+    judge_.restart();
     next_ = kNoTime;
     for (Input& input : inputs_) input.time = kNoTime;
   }
@@ -100,16 +99,11 @@ class Watch final : public Pipeline {
   base::DurationUs stale_after() const { return inputs_.front().stale_after; }
 
   void judge(const model::Score& score, base::TimeUs instant, const Sink& sink) {
-    Truth bad = Truth::kUnknown, good = Truth::kUnknown;
-    if (score.valid) {
-      bad = score.score >= 1 ? Truth::kTrue : Truth::kFalse;
-      good = score.score < kClearBelow ? Truth::kTrue : Truth::kFalse;
-    }
-    if (!debounce_.active()) collect(score, bad == Truth::kTrue);
-    const Edge edge = debounce_.step(instant, bad, good);
-    if (edge == Edge::kNone) return;
+    const bool stood = judge_.alarm();
+    if (!stood) collect(score);
+    if (judge_.step(score, instant) == stood) return;
     Signal signal;
-    signal.raise = edge == Edge::kRaise;
+    signal.raise = !stood;
     signal.rule = "watch";
     signal.time = instant;
     signal.info.asset = options_.asset;
@@ -120,8 +114,8 @@ class Watch final : public Pipeline {
   }
 
   // Shares over all frames since the score rose: one frame alone is noisy.
-  void collect(const model::Score& score, bool bad) {
-    if (!bad) {
+  void collect(const model::Score& score) {
+    if (!score.valid || score.score < 1) {
       std::fill(weights_.begin(), weights_.end(), 0.0);
       most_ = 0;
       return;
@@ -173,7 +167,7 @@ class Watch final : public Pipeline {
   std::vector<double> frame_, weights_;
   double most_ = 0;
   base::TimeUs next_ = kNoTime;
-  Debounce debounce_;
+  model::Judge judge_;
   Timeline timeline_;
   Health health_;
   WatchScore last_;
