@@ -85,13 +85,14 @@ void say(Session& session, const DetectOrder& order, const Watching& watching) {
 
 struct Made {
   std::unique_ptr<model::Detector> detector;
+  model::JudgeOptions judge;
   Matching matching;
   std::vector<std::string> units;  // of the inputs
   base::DurationUs learned_interval = 0;
 };
 
 Result<Made> make(Session& session, const DetectOrder& order,
-                  const std::vector<table::Sensor>& sensors) {
+                  const std::vector<table::Sensor>& sensors, base::DurationUs interval) {
   double rate = 0;
   if (!order.rate.empty()) {
     LANDER_ASSIGN(rate, parse_rate(order.rate));
@@ -101,6 +102,7 @@ Result<Made> make(Session& session, const DetectOrder& order,
     LANDER_ASSIGN(made.matching, Matching::make(sensors, inputs_of(sensors)));
     for (const table::Sensor& sensor : sensors) made.units.push_back(sensor.unit);
     made.detector = model::make_surprise({sensors.size(), rate > 0 ? rate : kDefaultRate});
+    made.judge = model::surprise_judge_options();
     return made;
   }
   LANDER_ASSIGN(const model::Model model, read_model(session, order.model));
@@ -112,6 +114,7 @@ Result<Made> make(Session& session, const DetectOrder& order,
   made.matching = std::move(*matching);
   for (const model::Input& input : model.inputs) made.units.push_back(input.unit);
   made.learned_interval = model.interval;
+  made.judge = model::judge_options(interval);
   return made;
 }
 
@@ -140,10 +143,10 @@ Status detect_file(Session& session, const DetectOrder& order) {
   LANDER_TRY(may_plot(session, order.plot, {order.file, order.model, order.out}));
   LANDER_ASSIGN(OpenFile file, OpenFile::open(order.file, order.options));
   table::Recording& recording = file.recording();
-  LANDER_ASSIGN(Made made, make(session, order, recording.sensors()));
+  LANDER_ASSIGN(Made made, make(session, order, recording.sensors(), recording.interval()));
   LANDER_ASSIGN(OutputTable out,
                 OutputTable::create(session, order.out, "time,score,alarm,change,cause\n"));
-  Watching watching(std::move(made.detector), recording.interval(), made.matching.headers(),
+  Watching watching(std::move(made.detector), made.judge, made.matching.headers(),
                     !order.plot.empty());
   std::vector<double> frame(made.matching.headers().size());
   Progress progress(session);

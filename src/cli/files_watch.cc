@@ -40,20 +40,19 @@ std::vector<std::string> causes_of(std::span<const double> shares,
   return causes;
 }
 
-Watching::Watching(std::unique_ptr<model::Detector> detector, base::DurationUs interval,
-                   std::vector<std::string> names, bool plotted)
+Watching::Watching(std::unique_ptr<model::Detector> detector,
+                   const model::JudgeOptions& judge, std::vector<std::string> names, bool plotted)
     : detector_(std::move(detector)),
       changes_(model::ChangeOptions{names.size()}),
-      judge_(model::judge_options(interval)),
+      judge_(judge),
       names_(std::move(names)) {
   if (plotted) plot_.emplace(names_.size() + 1);
 }
 
 void Watching::step(std::span<const double> frame, const table::Row& row, std::string& out) {
-  if (told_.rows++ > 0 && row.time < last_) judge_.restart();
-  last_ = row.time;
+  ++told_.rows;
   const model::Score& score = detector_->score(frame, row.time);
-  const bool changed = changes_.step(frame) || score.change;
+  const bool changed = changes_.step(frame, row.time) || score.change;
   const bool before = judge_.alarm();
   const bool alarm = judge_.step(score, row.time);
   append_number(out, score.valid ? score.score : NAN, 6);

@@ -42,7 +42,7 @@ std::vector<std::string> causes_of(std::span<const double> shares,
 class Watching {
  public:
   // `names`: of the detector's inputs, as `cause` tells them; `plotted`: gather what a plot needs.
-  Watching(std::unique_ptr<model::Detector> detector, base::DurationUs interval,
+  Watching(std::unique_ptr<model::Detector> detector, const model::JudgeOptions& judge,
            std::vector<std::string> names, bool plotted);
   // Appends "score,alarm,change,cause" and the line's end.
   void step(std::span<const double> frame, const table::Row& row, std::string& out);
@@ -60,7 +60,6 @@ class Watching {
   std::vector<std::string> names_;
   std::optional<PlotData> plot_;
   std::vector<double> values_;
-  base::TimeUs last_ = 0;
   bool open_ = false;  // the alarm that stands is the last of the incidents
   Told told_;
 };

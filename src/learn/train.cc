@@ -207,19 +207,11 @@ void set_levels(const Context& c, model::Mewma& p) {
 }
 
 void set_frozen(const Context& c, model::Mewma& p) {
-  const std::size_t n = c.inputs();
-  std::vector<double> longest(n, 0), run(n, 0), last(n, NAN);
-  each_row(c.frames, c.survey.used, c.survey.stretches, [&](std::size_t, const double* row) {
-    for (std::size_t i = 0; i < n; ++i) {
-      run[i] = row[i] == last[i] ? run[i] + 1 : 1;
-      last[i] = row[i];
-      longest[i] = std::max(longest[i], run[i]);
-    }
-  });
-  for (std::size_t i = 0; i < n; ++i) {
-    const bool still =
-        !c.survey.moves[i] || longest[i] > kConstantShare * static_cast<double>(c.rows);
-    p.frozen_frames[i] = still ? 0 : kFrozenBase + kFrozenFactor * longest[i];
+  for (std::size_t i = 0; i < c.inputs(); ++i) {
+    const double longest = static_cast<double>(c.survey.longest_runs[i]);
+    const bool still = longest == 0 || longest > kConstantShare * static_cast<double>(c.rows);
+    p.frozen_frames[i] =
+        still ? 0 : kFrozenBase + kFrozenFactor * (1 + kYoungFactor * c.young) * longest;
   }
 }
 
@@ -242,10 +234,19 @@ std::vector<std::vector<double>> patterns(const Context& c, const std::vector<St
   return result;
 }
 
+double most_of(const std::vector<std::vector<double>>& series) {
+  double most = 0;
+  for (const auto& one : series) {
+    for (const double value : one) most = std::max(most, value);
+  }
+  return most;
+}
+
 // kInvalid: too few blocks to tell.
 base::Result<std::size_t> set_pattern_limit(const Context& c,
                                             const std::vector<std::vector<double>>& series,
-                                            double false_alarms_per_day, model::Mewma& p) {
+                                            double most_fitted, double false_alarms_per_day,
+                                            model::Mewma& p) {
   const BlockMaxima sample = block_maxima(series);
   if (sample.maxima.size() < 2) {
     return base::Error(base::Code::kInvalid,
@@ -259,7 +260,7 @@ base::Result<std::size_t> set_pattern_limit(const Context& c,
   const double probability = false_alarms_per_day / 2 / blocks_per_day;
   const Gumbel law = fit_gumbel(sample.maxima);
   const double seen = *std::max_element(sample.maxima.begin(), sample.maxima.end());
-  const double grown = 1 + kYoungFactor * c.young;
+  const double grown = (1 + kYoungFactor * c.young) * std::max(1.0, seen / most_fitted);
   const double limit = law.upper_quantile(probability);
   p.pattern.at =
       std::clamp(grown * std::max(limit, kEmpiricalMargin * seen), 1e-3, 1e6);
@@ -301,14 +302,6 @@ model::Model describe(const Context& c, const Request& request) {
 
 base::Error invalid(const std::string& why) { return base::Error(base::Code::kInvalid, why); }
 
-double most_of(const std::vector<std::vector<double>>& series) {
-  double most = 0;
-  for (const auto& one : series) {
-    for (const double value : one) most = std::max(most, value);
-  }
-  return most;
-}
-
 }  // namespace
 
 base::Result<model::Model> train(const Frames& frames, const Request& request,
@@ -346,7 +339,8 @@ base::Result<model::Model> train(const Frames& frames, const Request& request,
   LANDER_TRY(model::validate(p));
   const std::vector<std::vector<double>> held = patterns(c, parts.held, p);
   LANDER_ASSIGN(const std::size_t blocks,
-                set_pattern_limit(c, held, request.false_alarms_per_day, p));
+                set_pattern_limit(c, held, most_of(patterns(c, parts.fit, p)),
+                                  request.false_alarms_per_day, p));
   tell(0.8);
   set_pattern(c, moments(c, found.stretches, p), p);
   LANDER_TRY(model::validate(p));
