@@ -87,7 +87,6 @@ struct Made {
   std::unique_ptr<model::Detector> detector;
   model::JudgeOptions judge;
   Matching matching;
-  std::vector<std::string> units;  // of the inputs
   base::DurationUs learned_interval = 0;
 };
 
@@ -100,7 +99,6 @@ Result<Made> make(Session& session, const DetectOrder& order,
   Made made;
   if (order.model.empty()) {
     LANDER_ASSIGN(made.matching, Matching::make(sensors, inputs_of(sensors)));
-    for (const table::Sensor& sensor : sensors) made.units.push_back(sensor.unit);
     made.detector = model::make_surprise({sensors.size(), rate > 0 ? rate : kDefaultRate});
     made.judge = model::surprise_judge_options();
     return made;
@@ -112,7 +110,6 @@ Result<Made> make(Session& session, const DetectOrder& order,
   auto matching = Matching::make(sensors, model.inputs);
   if (!matching.ok()) return matching.error().context(order.file);
   made.matching = std::move(*matching);
-  for (const model::Input& input : model.inputs) made.units.push_back(input.unit);
   made.learned_interval = model.interval;
   made.judge = model::judge_options(interval);
   return made;
@@ -166,7 +163,7 @@ Status detect_file(Session& session, const DetectOrder& order) {
   LANDER_TRY(out.finish());
   if (!order.plot.empty())
     LANDER_TRY(write_plot(session, order.plot,
-                          plot_of(order.file, watching, made.units, recording.has_time())));
+                          plot_of(order.file, watching, recording.has_time())));
   const auto notes = notes_of(recording, made, watching.told());
   tell_notes(session, order.file, notes);
   if (session.json) {

@@ -1,6 +1,7 @@
 #include "cli/files_plot.h"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 
 namespace lander::cli {
@@ -14,8 +15,7 @@ double at(const Moment& moment, bool times) {
 
 }  // namespace
 
-Plot plot_of(const std::string& file, const Watching& watching,
-             const std::vector<std::string>& units, bool has_times) {
+Plot plot_of(const std::string& file, const Watching& watching, bool has_times) {
   const PlotData& data = *watching.plot();
   const Told& told = watching.told();
   Plot plot;
@@ -44,8 +44,9 @@ Plot plot_of(const std::string& file, const Watching& watching,
   });
   for (std::size_t i = 0; i < std::min(n, kMostPanels); ++i) {
     Panel panel;
-    panel.title = watching.names()[order[i]];
-    panel.unit = units[order[i]];
+    const table::Sensor sensor = table::sensor_of(watching.names()[order[i]]);
+    panel.title = sensor.name;
+    panel.unit = sensor.unit;
     panel.low = data.low(order[i]);
     panel.high = data.high(order[i]);
     plot.panels.push_back(std::move(panel));
@@ -57,6 +58,69 @@ Plot plot_of(const std::string& file, const Watching& watching,
   }
   for (std::size_t i = 0; i < told.change_moments.size(); ++i)
     plot.marks.push_back({at(told.change_moments[i], plot.times), told.change_causes[i]});
+  return plot;
+}
+
+namespace {
+
+// Classes in the order of how often they were told.
+std::vector<std::string> classes_of(std::span<const Predicted> rows) {
+  std::map<std::string, std::size_t> counts;
+  for (const Predicted& row : rows) ++counts[row.label];
+  std::vector<std::pair<std::size_t, std::string>> order;
+  for (const auto& [label, count] : counts) order.emplace_back(count, label);
+  std::sort(order.begin(), order.end());
+  std::vector<std::string> names;
+  for (auto& [count, label] : order) names.push_back(std::move(label));
+  return names;
+}
+
+Panel line(std::string title, std::string unit, const PlotData& data, std::size_t series) {
+  Panel panel;
+  panel.title = std::move(title);
+  panel.unit = std::move(unit);
+  panel.low = data.low(series);
+  panel.high = data.high(series);
+  return panel;
+}
+
+}  // namespace
+
+Plot plot_of(const std::string& file, std::span<const Predicted> rows,
+             const std::vector<PlotMark>& units) {
+  const std::vector<std::string> classes = classes_of(rows);
+  const bool life = classes.size() == 1 && classes[0].empty();
+  PlotData data(3);
+  for (const Predicted& row : rows) {
+    const auto at = std::find(classes.begin(), classes.end(), row.label) - classes.begin();
+    const double values[] = {life ? row.value : static_cast<double>(at),
+                             life ? row.low : row.probability, row.high};
+    data.add(0, values, {});
+  }
+  Plot plot;
+  plot.title = file;
+  plot.x = data.x(false);
+  plot.facts = {{"rows", std::to_string(rows.size())}};
+  if (data.rows_a_point() > 1)
+    plot.each = "least to most of " + std::to_string(data.rows_a_point()) + " rows";
+  if (life) {
+    plot.facts.emplace_back("units", std::to_string(units.size()));
+    Panel panel = line("remaining life", "and 90 % interval", data, 1);
+    panel.high = data.high(2);
+    const auto low = data.low(0), high = data.high(0);
+    for (std::size_t i = 0; i < low.size(); ++i) panel.middle.push_back((low[i] + high[i]) / 2);
+    panel.score = true;
+    plot.panels.push_back(std::move(panel));
+    plot.marks = units;
+    return plot;
+  }
+  plot.facts.emplace_back("classes told", std::to_string(classes.size()));
+  Panel told = line("class", "", data, 0);
+  told.names = classes;
+  plot.panels.push_back(std::move(told));
+  Panel sure = line("probability", "of that class", data, 1);
+  sure.score = true;
+  plot.panels.push_back(std::move(sure));
   return plot;
 }
 

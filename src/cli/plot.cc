@@ -6,7 +6,7 @@
 namespace lander::cli {
 namespace {
 
-constexpr double kWantedTicks = 4;
+constexpr double kWantedTicks = 3;
 constexpr double kRareShare = 0.002;  // of the points at either end: they do not set the scale
 
 }  // namespace

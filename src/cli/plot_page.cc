@@ -22,7 +22,7 @@ dl div{display:flex;gap:7px}dt{color:var(--dim)}dd{margin:0;font-variant-numeric
 dd.bad{color:var(--alarm);font-weight:600}
 .bar{display:flex;align-items:center;gap:10px;min-height:32px;color:var(--dim);font-size:12.5px;margin-bottom:6px;flex-wrap:wrap}
 button{font:inherit;color:var(--text);background:var(--card);border:1px solid var(--edge);border-radius:7px;padding:4px 12px;cursor:pointer}
-button:disabled{visibility:hidden}
+.at{font-variant-numeric:tabular-nums;color:var(--text)}button{margin-left:auto}button:disabled{visibility:hidden}
 button:focus-visible,tr:focus-visible{outline:2px solid var(--line);outline-offset:1px}
 .card{background:var(--card);border:1px solid var(--edge);border-radius:10px;padding:8px 0 2px;overflow:hidden}
 .panel{position:relative}
@@ -40,7 +40,7 @@ td.n,th.n{text-align:right}
 .key.change::before{width:0;height:12px;border:0;border-left:2px dashed var(--mark);border-radius:0;background:none}
 </style></head><body><main>
 <h1></h1><dl></dl>
-<div class="bar"><button disabled>Whole series</button><span class="key a">alarm</span><span class="key change">change</span><span class="hint"></span><span class="at"></span></div>
+<div class="bar"><span class="key a">alarm</span><span class="key change">change</span><span class="hint"></span><span class="at"></span><button disabled>Whole series</button></div>
 <div class="card"></div><div class="list"></div>
 </main>
 <script>

@@ -116,7 +116,7 @@ class Drawing {
   void name_alarm(const PlotSpan& span, double from, double top) {
     if (from < named_until_) return;  // names that would lie on each other stand in the table
     const std::string name = span.text.substr(0, 60);
-    text(from + 4, top + 12, name, 11, kAlarm, 0);
+    text(from, top - 6, name, 11, kAlarm, 0);
     cairo_text_extents_t extents;
     cairo_text_extents(to_, clean(name).c_str(), &extents);
     named_until_ = from + extents.x_advance + 12;
@@ -191,7 +191,7 @@ class Drawing {
 
   cairo_t* to_;
   const Plot& plot_;
-  double first_ = 0, last_ = 1, named_until_ = 0;
+  double first_ = 0, last_ = 1, named_until_ = kLeft + 180;  // the panel's title
 };
 
 cairo_status_t append(void* to, const unsigned char* bytes, unsigned size) {
