@@ -5,6 +5,7 @@
 
 #include "cli/command.h"
 #include "cli/files_commands.h"
+#include "cli/files_model.h"
 #include "cli/match.h"
 
 namespace lander::cli {
@@ -24,6 +25,7 @@ struct Learn {
 };
 struct Pick {
   std::string asset, digest;
+  bool card = false;
 };
 
 void say_readiness(Session& session, const std::string& asset, const Json& readiness) {
@@ -208,6 +210,8 @@ void say_model(Session& session, const std::string& role, const Json& m) {
 }
 
 base::Status show(Session& session, const Pick& pick) {
+  if (!pick.digest.empty() && session.world.files.exists(pick.digest))
+    return show_model_file(session, pick.digest, pick.card);
   LANDER_ASSIGN(const Json models, fetch_models(session));
   Json found = Json::array();
   for (const auto& m : models) {
@@ -220,7 +224,7 @@ base::Status show(Session& session, const Pick& pick) {
       found.back()["role"] = role;
     }
   }
-  if (session.json) {
+  if (session.json && !pick.card) {
     session.raw(found);
     return {};
   }
@@ -230,6 +234,10 @@ base::Status show(Session& session, const Pick& pick) {
                                       : "no such model: `lander model list` shows what there is");
   for (std::size_t i = 0; i < found.size(); ++i) {
     if (i > 0) session.say("\n");
+    if (pick.card) {
+      session.say(card_of(found[i]));
+      continue;
+    }
     say_model(session, text_of(found[i], "role"), found[i]);
   }
   return {};
@@ -300,9 +308,12 @@ void add_models(Commands& commands) {
   auto* model = commands.group("model", "Models: list, show, promote, roll back", kDaily);
   auto pick = std::make_shared<Pick>();
   commands.add(model, "list", "Which models watch which asset", "lander model list", list);
-  auto* showing = commands.add(model, "show", "What a model was made of", "lander model show",
+  auto* showing = commands.add(model, "show", "What a model was made of", "lander model show --card pump.model",
                                [pick](Session& session) { return show(session, *pick); });
-  showing->add_option("DIGEST", pick->digest, "Or its beginning; default: all");
+  showing->add_option("MODEL", pick->digest,
+                      "A file; or at a site a digest, or its beginning; default: all there");
+  showing->add_flag("--card", pick->card,
+                    "As a model card in Markdown: what for, of what, how good, its limits");
   showing->add_option("--asset", pick->asset, "Those of one asset");
   auto* promoting = commands.add(
       model, "promote", "Let the shadow model watch", "lander model promote --asset line-1/pump-1",
