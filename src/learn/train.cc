@@ -5,6 +5,7 @@
 #include <Eigen/Dense>
 
 #include "base/check.h"
+#include "learn/harmless.h"
 #include "learn/inspect.h"
 #include "learn/learn.h"
 #include "learn/limit.h"
@@ -105,6 +106,8 @@ void set_components(const Eigen::MatrixXd& healthy, model::T2q& p) {
   const double total = solver.eigenvalues().sum();
   double carried = 0;
   p.kept = 0;
+  p.variances.clear();
+  p.vectors.clear();
   for (Eigen::Index j = n; j-- > 0;) {  // Eigen sorts ascending
     const double variance = solver.eigenvalues()(j);
     if (carried < kPlaneShare * total) {
@@ -247,20 +250,37 @@ base::Result<model::Model> train(const Frames& as_recorded, const Request& reque
   for (std::size_t i = 0; i < frames.inputs.size(); ++i) {
     standardise(frames, parts.fit, i, p.centre[i], p.scale[i]);
   }
-  set_components(covariance(frames, parts.fit, p), p);
+  Eigen::MatrixXd healthy = covariance(frames, parts.fit, p);
+  set_components(healthy, p);
   set_frozen(frames, usable, p);
+  allow_still(frames, p);
   LANDER_TRY(model::validate(p));
   tell(0.6);
 
   std::size_t blocks = 0;
-  const Statistics held = statistics(frames, parts.held, p);
-  p.t2_limit = limit_of(held.t2, frames.interval, request.false_alarms_per_day, blocks);
-  p.q_limit = limit_of(held.q, frames.interval, request.false_alarms_per_day, blocks);
-  if (p.t2_limit == 0 || p.q_limit == 0) {
+  const auto set_limits = [&] {
+    const Statistics held = statistics(frames, parts.held, p);
+    p.t2_limit = limit_of(held.t2, frames.interval, request.false_alarms_per_day, blocks);
+    p.q_limit = limit_of(held.q, frames.interval, request.false_alarms_per_day, blocks);
+    return p.t2_limit != 0 && p.q_limit != 0;
+  };
+  bool enough = set_limits();
+  // What people judged harmless becomes a direction that healthy data varies in, one at a time.
+  for (std::size_t i = 0; enough && i < kMostWidened; ++i) {
+    const auto direction = beyond_limit(frames, p);
+    if (direction.empty()) break;
+    const Eigen::Map<const Eigen::VectorXd> d(direction.data(), healthy.rows());
+    healthy += 2 / p.t2_limit * d * d.transpose();
+    set_components(healthy, p);
+    LANDER_TRY(model::validate(p));
+    enough = set_limits();
+  }
+  if (!enough) {
     return invalid(
         "not ready to learn: the held-back part is in stretches too short to set limits; " +
         readiness.reason);
   }
+  const double harmless = raise_limits(frames, p);
   tell(0.8);
 
   model::Model model;
@@ -275,6 +295,11 @@ base::Result<model::Model> train(const Frames& as_recorded, const Request& reque
       {"fit_max_score", most_score(frames, parts.fit, p)},
       {"held_max_score", most_score(frames, parts.held, p)},
   };
+  if (!frames.harmless.empty()) {
+    model.lineage.metrics.push_back(
+        {"harmless_episodes", static_cast<double>(frames.harmless.size())});
+    model.lineage.metrics.push_back({"harmless_max_score", harmless});
+  }
   model.body = model::encode(p);
   tell(1);
   return model;

@@ -1,6 +1,7 @@
 #include "site/alarms.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "link/link.h"
 #include "os/log.h"
@@ -92,6 +93,7 @@ void Alarms::signal(const std::string& pipeline, const stream::Signal& signal,
     event.info = signal.info;
     event.info->rule = rule;
     event.info->evidence = evidence(signal.info, now, uncommitted);
+    event.info->similar = book_.most_similar(signal.info.causes, signal.info.asset, event.alert);
     record(event, true);
   } else if (active) {
     if (const auto alert = book_.find(*active)) clear(*alert, now, "");
@@ -185,6 +187,7 @@ alert::Event Alarms::for_hub(const alert::Event& event) const {
     if (!stays(cause.datastream)) continue;
     hidden = true;
     cause.value = cause.expected = 0;
+    cause.deviation = std::numeric_limits<double>::quiet_NaN();
   }
   if (hidden) {
     out.info->detail =
