@@ -99,7 +99,7 @@ def run(samples, folder):
         out["queryable_s"] = time.monotonic() - began
         out["rows"] = int(rows)
         out["twice_s"], twice = timed(lambda: json.loads(fleet.lander("--json", "import", stick, timeout=900)))
-        out["twice_rows"] = twice["rows"]
+        out["twice_items"] = twice["items"]
         at_site("pickup", stick, timeout=900)  # takes the receipts in
         out["wipe_s"], wiped = timed(lambda: json.loads(at_site("--json", "wipe", "--yes", timeout=900)))
         out["wiped"] = wiped["observations"]
@@ -125,12 +125,12 @@ def main():
         n = out["samples"]
         print(f"{n} samples\n"
               f"pickup     {out['pickup_s']:6.1f} s   {out['bytes'] / 1e6:8.1f} MB ({out['bytes'] / n:.2f} bytes each) in {out['files']} files; again {out['again_s']:.1f} s\n"
-              f"import     {out['queryable_s']:6.1f} s   until SQL counts {out['rows']}; twice: {out['twice_s']:.1f} s, {out['twice_rows']} new rows")
+              f"import     {out['queryable_s']:6.1f} s   until SQL counts {out['rows']}; twice: {out['twice_s']:.1f} s, {out['twice_items']} new items")
         for kind in ("csv", "parquet"):
             r = out[kind]
             print(f"{kind:<10} {r['export_s']:6.1f} s   {r['bytes'] / 1e6:8.1f} MB ({r['bytes'] / n:.2f} bytes each) exported; rsync {r['rsync_s']:.1f} s, count {r['query_s']:.1f} s")
         print(f"wipe       {out['wipe_s']:6.1f} s   {out['wiped']} observations (the rest does not stand in chunks yet)")
-    ok = out["rows"] == out["samples"] and out["twice_rows"] == 0 and out["again_files"] == 0 and out["wiped"] > 0
+    ok = out["rows"] == out["samples"] and out["twice_items"] == 0 and out["again_files"] == 0 and out["wiped"] > 0
     late = given.samples >= 10_000_000 and out["queryable_s"] > LIMIT_S
     if late:
         print(f"MISSED: queryable after {out['queryable_s']:.1f} s, limit {LIMIT_S} s", file=sys.stderr)

@@ -116,7 +116,7 @@ class Ways:
             rows = int(json.loads(stage.at_hub("--json", "sql", question))["rows"][0][0])
             again = json.loads(stage.at_hub("--json", "import", folder))
             after = int(json.loads(stage.at_hub("--json", "sql", question))["rows"][0][0])
-            if not rows or again["rows"] or after != rows:
+            if not rows or again["items"] or after != rows:
                 raise RigError(f"{rows} rows, then {after}: {again}")
             s.figure(f"{rows} values of the bearing", observations=rows)
             s.quote("lander pickup /media/stick; lander import /media/stick")

@@ -1,4 +1,5 @@
 // import: what a stick brought goes to the hub, or into a lake of one's own.
+#include <charconv>
 #include <set>
 
 #include <nlohmann/json.hpp>
@@ -20,8 +21,7 @@ using carrier::Stick;
 struct Imported {
   carrier::Brought brought;
   std::map<std::string, base::Bytes> answers;  // the hub's last, by site; a recipient has none
-  std::size_t items = 0;                       // that were new; a recipient's only
-  std::int64_t rows = 0;
+  std::uint64_t items = 0;                     // that no carrier had brought before
   std::uint64_t left_files = 0;
   base::DurationUs took = 0;
 };
@@ -58,7 +58,7 @@ base::Status tell(Session& session, const Stick::Listing& listing, const Importe
     for (const auto& line : listing.ignored) ignored.push_back(line);
     session.raw({{"files", done.brought.files},
                  {"bytes", done.brought.bytes},
-                 {"rows", done.rows},
+                 {"items", done.items},
                  {"seconds", static_cast<double>(done.took) / base::kSecond},
                  {"left_files", done.left_files},
                  {"refused", refused},
@@ -66,13 +66,25 @@ base::Status tell(Session& session, const Stick::Listing& listing, const Importe
   } else {
     session.say(plural(static_cast<std::int64_t>(done.brought.files), "file", "files") + ", " +
                 rate_text(done.brought.bytes, done.took) + "; " +
-                plural(done.rows, "row is", "rows are") + " new in the lake\n");
+                plural(static_cast<std::int64_t>(done.items), "item is", "items are") + " new\n");
     if (done.left_files > 0)
       session.note("The stick has receipts and all that waits for its sites: take it back there.");
     if (done.brought.files == 0 && done.brought.refused_count == 0)
       session.note("Nothing on this stick is for this reader.");
   }
   return tell_refused(session, listing, done.brought);
+}
+
+// Rows of the lake would not tell: what the network brings meanwhile is written with them.
+base::Result<std::uint64_t> new_items(const http::ClientResponse& response) {
+  for (const auto& [name, value] : response.headers) {
+    std::uint64_t items = 0;
+    const char* end = value.data() + value.size();
+    if (name == "lander-new-items" && std::from_chars(value.data(), end, items).ptr == end)
+      return items;
+  }
+  return Error(Code::kUnsupported,
+               "the hub does not say how many items are new: is it older than this program?");
 }
 
 base::Status into_hub(Session& session, const std::string& folder) {
@@ -86,14 +98,16 @@ base::Status into_hub(Session& session, const std::string& folder) {
   done.brought = bring_all(
       session, stick.files, listing,
       [&](const Place& place, base::ByteView sealed) -> base::Status {
-        LANDER_ASSIGN(done.answers[place.site],
-                      session.post_for_bytes("/api/v1/sites/" + escaped(place.site) + "/import",
-                                             sealed, "application/cose"));
+        LANDER_ASSIGN(auto response,
+                      session.post_for_response("/api/v1/sites/" + escaped(place.site) + "/import",
+                                                sealed, "application/cose"));
+        LANDER_ASSIGN(const std::uint64_t items, new_items(response));
+        done.items += items;
+        done.answers[place.site] = std::move(response.body);
         return {};
       });
   std::erase_if(done.answers, [](const auto& answer) { return answer.second.empty(); });
-  LANDER_ASSIGN(const Json flushed, session.send("POST", "/api/v1/lake/flush", {}, ""));
-  done.rows = integer_of(flushed, "rows");
+  LANDER_TRY(session.send("POST", "/api/v1/lake/flush", {}, ""));
   done.took = session.world.clock.monotonic_us() - began;
   for (auto& [site, answer] : done.answers) {
     LANDER_ASSIGN(const auto left,
@@ -129,8 +143,7 @@ base::Status into_folder(Session& session, const std::string& folder, const std:
                              done.items += items;
                              return {};
                            });
-  LANDER_ASSIGN(const std::uint64_t rows, lake->flush());
-  done.rows = static_cast<std::int64_t>(rows);
+  LANDER_TRY(lake->flush());
   done.took = world.clock.monotonic_us() - began;
   for (const std::string& site : sites) {
     auto sealed = recipient.receipts(site);

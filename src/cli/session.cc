@@ -97,10 +97,17 @@ base::Result<base::Bytes> Session::fetch(const std::string& target) {
   return std::move(response.body);
 }
 
-base::Result<base::Bytes> Session::post_for_bytes(const std::string& target, base::ByteView body,
-                                                  std::string_view content_type) {
+base::Result<http::ClientResponse> Session::post_for_response(const std::string& target,
+                                                              base::ByteView body,
+                                                              std::string_view content_type) {
   LANDER_ASSIGN(http::ClientResponse response, exchange("POST", target, body, content_type));
   if (response.status < 200 || response.status >= 300) return refusal(response);
+  return response;
+}
+
+base::Result<base::Bytes> Session::post_for_bytes(const std::string& target, base::ByteView body,
+                                                  std::string_view content_type) {
+  LANDER_ASSIGN(http::ClientResponse response, post_for_response(target, body, content_type));
   return std::move(response.body);
 }
 

@@ -53,6 +53,9 @@ class Session {
   base::Result<Json> send(std::string_view method, const std::string& target, base::ByteView body,
                           std::string_view content_type);
   base::Result<base::Bytes> fetch(const std::string& target);  // bytes rather than JSON
+  base::Result<http::ClientResponse> post_for_response(const std::string& target,
+                                                       base::ByteView body,
+                                                       std::string_view content_type);
   base::Result<base::Bytes> post_for_bytes(const std::string& target, base::ByteView body,
                                            std::string_view content_type);
   // As send(), whatever the status: for /healthz.

@@ -21,8 +21,11 @@ Response cbor(base::Bytes body) {
 }
 
 Response take(Core& core, const Scope& scope, const Request& request) {
-  auto answer = core.courier(scope, request.params.at("site"), request.body);
-  return answer.ok() ? cbor(std::move(*answer)) : problem(answer.error());
+  auto brought = core.courier(scope, request.params.at("site"), request.body);
+  if (!brought.ok()) return problem(brought.error());
+  Response response = cbor(std::move(brought->answer));
+  response.headers.emplace_back("lander-new-items", std::to_string(brought->items));
+  return response;
 }
 
 Response way_in(Core& core, const Scope& scope, const Request& request) {

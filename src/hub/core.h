@@ -156,8 +156,12 @@ class Core {
                                     std::size_t max_answer = link::kMaxBundleBytes,
                                     bool sole = true);
   // By a person who brings a stick of this tenant's.
-  base::Result<base::Bytes> courier(const access::Scope& scope, const std::string& site,
-                                    base::ByteView sealed);
+  struct Brought {
+    base::Bytes answer;       // for the site
+    std::uint64_t items = 0;  // that no carrier had brought before
+  };
+  base::Result<Brought> courier(const access::Scope& scope, const std::string& site,
+                                base::ByteView sealed);
   // What waits for a site, in parts, for a stick that goes there: `after` as the part before said,
   // empty for the first. Nothing is sent by it: the same goes by other carriers too.
   base::Result<carrier::WayIn> way_in(const access::Scope& scope, const std::string& site,

@@ -73,14 +73,18 @@ base::Result<base::Bytes> Core::arrived(const SiteKey& claimed, base::ByteView s
   return converse(*at->second, sealed, {Way::By::kGateway, max_answer, sole});
 }
 
-base::Result<base::Bytes> Core::courier(const access::Scope& scope, const std::string& name,
-                                        base::ByteView sealed) {
+base::Result<Core::Brought> Core::courier(const access::Scope& scope, const std::string& name,
+                                          base::ByteView sealed) {
   LANDER_TRY(scope.allows(access::Right::kOperate));
   LANDER_ASSIGN(Site * site, mutable_site(scope, name));
   if (site->key_id.empty() || site->revoked) {
     return base::Error(base::Code::kConflict, "site \"" + name + "\" is not enrolled");
   }
-  return converse(*site, sealed, {Way::By::kCourier});
+  const std::uint64_t before = stats_.items;
+  Brought brought;
+  LANDER_ASSIGN(brought.answer, converse(*site, sealed, {Way::By::kCourier}));
+  brought.items = stats_.items - before;
+  return brought;
 }
 
 base::Result<base::Bytes> Core::converse_bundle(Site& site, base::ByteView sealed, const Way& way) {

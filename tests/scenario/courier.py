@@ -81,7 +81,7 @@ class Courier(scenario.Scenario):
         self.assertEqual(self.fleet.of("north")["desired_revision"], 1)
 
         # Twice is once.
-        self.assertEqual(self.to_hub()["rows"], 0)
+        self.assertEqual(self.to_hub()["items"], 0)
         self.assertEqual(self.rows(), [self.n, self.n])
 
         # Nobody has told the site yet that it arrived.
@@ -130,7 +130,7 @@ class Courier(scenario.Scenario):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         again = self.to_hub()
-        self.assertEqual((again["refused"], again["rows"]), ([], 0))
+        self.assertEqual((again["refused"], again["items"]), ([], 0))
         self.assertEqual(self.rows(), [self.n, self.n])
         self.assertFalse(any(s.get("cloned") for s in [self.fleet.of("north")]))
 
@@ -162,7 +162,7 @@ class Courier(scenario.Scenario):
         self.assertEqual(into["refused"], [])
         self.assertEqual(self.rows(lake=own), [self.n, self.n])
         self.assertEqual(self.rows("secret", lake=own), [0, 0])
-        self.assertEqual(json.loads(laptop("--json", "import", self.stick, "--into", own))["rows"], 0)
+        self.assertEqual(json.loads(laptop("--json", "import", self.stick, "--into", own))["items"], 0)
         # The hub gets all that a network would bring, and no raw observation.
         self.assertEqual(self.to_hub()["refused"], [])
         self.assertEqual(self.fleet.of("north")["desired_revision"], 1)

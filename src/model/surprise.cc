@@ -1,0 +1,191 @@
+#include "model/surprise.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "base/check.h"
+#include "model/surprise_novelty.h"
+#include "model/surprise_tail.h"
+
+namespace lander::model {
+namespace {
+
+constexpr std::size_t kMostLags = 4096, kFewestLags = 256;
+constexpr std::size_t kAllLags = 1 << 20;  // of all inputs together: a bound on memory and time
+constexpr std::size_t kFirst = 32;         // values that set an input's centre and unit
+constexpr double kSpreadRate = 0.001;
+constexpr double kFloor = 0.05;         // spreads: a novelty below it is none
+constexpr double kLeastFloor = 1e-3;    // units
+constexpr std::uint32_t kAstray = 100;  // values in a row beyond all scale: the input began anew
+
+constexpr double kHabituation = 0.995;  // of the memory of a peak that is left a frame later
+constexpr double kRenewed = 1.4;        // times that memory is news again
+constexpr double kMuted = 0.5;          // the most that what is no news scores
+
+constexpr double kIntervalRate = 0.02;
+// Surprise that simulated noise reaches once in a frame's worth of budget; docs say how measured.
+constexpr double kLimitBase = 2.0, kLimitPerDecade = 0.6;
+
+std::size_t lags_for(std::size_t inputs) {
+  return std::clamp(kAllLags / inputs / kFewestLags * kFewestLags, kFewestLags, kMostLags);
+}
+
+double median(std::array<double, kFirst> values) {
+  std::nth_element(values.begin(), values.begin() + kFirst / 2, values.end());
+  return values[kFirst / 2];
+}
+
+// One input: its scale, its past, and how surprising it is now.
+class Channel {
+ public:
+  explicit Channel(std::size_t lags) : novelty_(lags) {}
+
+  void step(double value) {
+    if (first_count_ < kFirst) {
+      first_[first_count_++] = value;
+      expected_ = value;
+      if (first_count_ == kFirst) settle();
+      return;
+    }
+    take(value);
+  }
+
+  void reset() {
+    first_count_ = 0;
+    astray_ = 0;
+    level_ = spread_ = surprise_ = 0;
+    novelty_.reset();
+    tails_ = {};
+  }
+
+  double surprise() const { return surprise_; }
+  double expected() const { return expected_; }
+
+ private:
+  // The centre and unit by medians, so that an absurd value among the first does not set them.
+  void settle() {
+    centre_ = median(first_);
+    std::array<double, kFirst> apart;
+    for (std::size_t i = 0; i < kFirst; ++i) apart[i] = std::abs(first_[i] / 2 - centre_ / 2);
+    unit_ = 2 * median(apart);
+    if (!(unit_ > std::abs(centre_) * 1e-6)) unit_ = std::abs(centre_) * 1e-3;
+    if (!(unit_ > 1e-290)) unit_ = 1;
+    for (const double value : first_) take(value);
+  }
+
+  void take(double value) {
+    constexpr double kMost = SurpriseNovelty::kMost;
+    const double z = std::clamp(value / unit_ - centre_ / unit_, -kMost, kMost);
+    expected_ = novelty_.ready() ? centre_ + unit_ * novelty_.expected() : value;
+    novelty_.step(static_cast<float>(z));
+    surprise_ = 0;
+    if (novelty_.ready()) {
+      const double floor = std::max(kFloor * spread_, kLeastFloor);
+      for (std::size_t i = 0; i < kSurpriseSpans; ++i) {
+        surprise_ += tails_[i].step(novelty_.novelty(i), floor);
+      }
+    }
+    ++taken_;
+    const double rate = std::max(kSpreadRate, 1 / static_cast<double>(taken_));
+    level_ += rate * (z - level_);
+    spread_ += rate * (std::abs(z - level_) - spread_);
+    astray_ = std::abs(z) < kMost ? 0 : astray_ + 1;
+    if (astray_ >= kAstray) reset();
+  }
+
+  std::array<double, kFirst> first_{};
+  std::size_t first_count_ = 0;
+  std::uint32_t astray_ = 0;
+  std::int64_t taken_ = 0;
+  double centre_ = 0, unit_ = 1, level_ = 0, spread_ = 0, surprise_ = 0, expected_ = 0;
+  SurpriseNovelty novelty_;
+  std::array<SurpriseTail, kSurpriseSpans> tails_;
+};
+
+class SurpriseDetector final : public Detector {
+ public:
+  explicit SurpriseDetector(const SurpriseOptions& options)
+      : per_day_(options.false_alarms_per_day),
+        channels_(options.inputs, Channel(lags_for(options.inputs))) {
+    score_.shares.resize(options.inputs);
+    score_.expected.resize(options.inputs);
+  }
+
+  std::size_t inputs() const override { return channels_.size(); }
+
+  const Score& score(std::span<const double> frame, base::TimeUs time) override {
+    LANDER_CHECK(frame.size() == channels_.size());
+    observe_interval(time);
+    std::size_t present = 0;
+    double most = 0, sum = 0;
+    for (std::size_t i = 0; i < frame.size(); ++i) {
+      score_.shares[i] = 0;
+      if (!std::isfinite(frame[i])) continue;
+      ++present;
+      channels_[i].step(frame[i]);
+      score_.shares[i] = channels_[i].surprise();
+      score_.expected[i] = channels_[i].expected();
+      most = std::max(most, channels_[i].surprise());
+      sum += channels_[i].surprise();
+    }
+    for (double& share : score_.shares) {
+      share = sum > 0 ? share / sum : 1 / static_cast<double>(frame.size());
+    }
+    score_.valid = present > 0;
+    if (present > 0) judge_news(most - std::log10(static_cast<double>(present)));
+    return score_;
+  }
+
+  void reset() override {
+    for (Channel& channel : channels_) channel.reset();
+    memory_ = interval_ = 0;
+    timed_ = false;
+  }
+
+ private:
+  void observe_interval(base::TimeUs time) {
+    const double passed = static_cast<double>(time) - static_cast<double>(last_time_);
+    last_time_ = time;
+    if (!std::exchange(timed_, true) || passed <= 0) return;
+    // Its median, in logarithms: a gap, or a clock that leaps, counts as one step up.
+    if (interval_ == 0) interval_ = passed;
+    interval_ *= passed > interval_   ? 1 + kIntervalRate
+                 : passed < interval_ ? 1 - kIntervalRate
+                                      : 1;
+  }
+
+  double limit() const {
+    const double interval = interval_ > 0 ? interval_ : static_cast<double>(base::kSecond);
+    const double frames = static_cast<double>(base::kDay) / interval / per_day_;
+    return kLimitBase + kLimitPerDecade * std::log10(std::max(frames, 1.0));
+  }
+
+  void judge_news(double surprise) {
+    surprise = std::max(surprise, 0.0);
+    const bool news = surprise > kRenewed * memory_;
+    memory_ *= kHabituation;
+    if (news) memory_ = std::max(memory_, surprise);
+    const double score = surprise / limit();
+    score_.score = news ? score : std::min(score, kMuted);
+  }
+
+  double per_day_;
+  std::vector<Channel> channels_;
+  bool timed_ = false;
+  base::TimeUs last_time_ = 0;
+  double interval_ = 0, memory_ = 0;  // microseconds; the fading memory of the last peak
+  Score score_;
+};
+
+}  // namespace
+
+std::unique_ptr<Detector> make_surprise(const SurpriseOptions& options) {
+  LANDER_CHECK(options.inputs >= 1 && options.inputs <= kMaxInputs);
+  LANDER_CHECK(options.false_alarms_per_day > 0);
+  return std::make_unique<SurpriseDetector>(options);
+}
+
+JudgeOptions surprise_judge_options() { return {.clear_below = 1}; }
+
+}  // namespace lander::model

@@ -1,0 +1,83 @@
+#include "model/surprise_novelty.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/check.h"
+
+namespace lander::model {
+namespace {
+
+// Two spans: a sudden event and a strange course. The lags nearest to now would match by mere
+// smoothness: left out, about twice the span.
+constexpr std::array<float, kSurpriseSpans> kSpans = {4, 12};
+constexpr std::array<std::size_t, kSurpriseSpans> kNearest = {16, 32};
+constexpr std::size_t kLane = 8;    // floats that the compiler may handle at once
+constexpr std::size_t kBlock = 64;  // of lags
+
+}  // namespace
+
+SurpriseNovelty::SurpriseNovelty(std::size_t lags) : lags_(lags), past_(2 * lags) {
+  LANDER_CHECK(lags % kBlock == 0 && lags >= 2 * kLeastPast);
+  for (std::vector<float>& mismatch : mismatch_) mismatch.resize(lags);
+  reset();
+}
+
+void SurpriseNovelty::reset() {
+  seen_ = 0;
+  head_ = lags_;
+  std::fill(past_.begin(), past_.end(), 0.0F);
+  for (std::vector<float>& mismatch : mismatch_) std::fill(mismatch.begin(), mismatch.end(), 0.0F);
+  novelty_.fill(0);
+  expected_ = 0;
+}
+
+// On its own so that the compiler sees plain arrays that do not overlap, and uses vectors.
+void SurpriseNovelty::compare(float value, const float* __restrict past) {
+  float* __restrict brief = mismatch_[0].data();
+  float* __restrict course = mismatch_[1].data();
+  constexpr float kKeepBrief = 1 - 1 / kSpans[0], kKeepCourse = 1 - 1 / kSpans[1];
+  const std::size_t lags = std::min<std::size_t>(seen_, lags_);
+  for (std::size_t l = 0; l < lags; ++l) {
+    const float apart = value - past[l];
+    const float square = apart * apart;
+    brief[l] = kKeepBrief * brief[l] + square;
+    course[l] = kKeepCourse * course[l] + square;
+  }
+}
+
+// Where the past began, the mismatch holds less than its span: those lags are left out.
+float SurpriseNovelty::nearest(std::size_t span) const {
+  const float* mismatch = mismatch_[span].data();
+  const std::size_t from = kNearest[span];
+  const std::size_t to = std::min<std::size_t>(seen_ - from, lags_);
+  std::array<float, kLane> least;
+  least.fill(mismatch[from]);
+  for (std::size_t l = from; l + kLane <= to; l += kLane) {
+    for (std::size_t i = 0; i < kLane; ++i) least[i] = std::min(mismatch[l + i], least[i]);
+  }
+  return *std::min_element(least.begin(), least.end());
+}
+
+void SurpriseNovelty::step(float value) {
+  compare(value, past_.data() + head_);
+  if (head_ == 0) {
+    std::copy(past_.begin(), past_.begin() + static_cast<std::ptrdiff_t>(lags_),
+              past_.begin() + static_cast<std::ptrdiff_t>(lags_));
+    head_ = lags_;
+  }
+  past_[--head_] = value;
+  ++seen_;
+  if (!ready()) return;
+  for (std::size_t span = 0; span < kSurpriseSpans; ++span) {
+    const float least = nearest(span);
+    novelty_[span] = std::sqrt(least / kSpans[span]);
+    if (span > 0) continue;
+    const auto begin = mismatch_[0].begin() + static_cast<std::ptrdiff_t>(kNearest[0]);
+    const auto at = std::find(begin, mismatch_[0].end(), least) - mismatch_[0].begin();
+    // The value at lag `at` from the one just taken lies one further in past_: this followed it.
+    expected_ = past_[head_ + static_cast<std::size_t>(at)];
+  }
+}
+
+}  // namespace lander::model
