@@ -16,6 +16,7 @@ constexpr std::size_t kEvidenceSeries = 8;
 // A pipeline that started anew has had time by then to raise again what still holds.
 constexpr base::DurationUs kSettle = base::kMinute;
 constexpr std::size_t kMaxWaiting = 10'000;
+constexpr base::DurationUs kLongestRise = base::kDay;
 
 // The key of an event's record: its id alone, as the book names what it dropped.
 std::string key_of(const alert::Event& event) { return event.id; }
@@ -93,6 +94,11 @@ void Alarms::signal(const std::string& pipeline, const stream::Signal& signal,
     event.info = signal.info;
     event.info->rule = rule;
     event.info->evidence = evidence(signal.info, now, uncommitted);
+    if (signal.info.since != 0) {
+      // The pipeline lives in its data's time; a label is in the site's.
+      const base::DurationUs rising = signal.time - signal.info.since;
+      event.info->since = now - std::clamp<base::DurationUs>(rising, 0, kLongestRise);
+    }
     event.info->similar = book_.most_similar(signal.info.causes, signal.info.asset, event.alert);
     record(event, true);
   } else if (active) {
