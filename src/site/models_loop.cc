@@ -1,6 +1,7 @@
 // The loop of the site's models: what is known, what a step decided, made durable and done.
 #include <algorithm>
 #include <cstdio>
+#include <tuple>
 
 #include "link/link.h"
 #include "os/log.h"

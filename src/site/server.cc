@@ -392,6 +392,7 @@ void Server::run_job(const std::string& id, const LearnJob& job) {
     if (const auto at = jobs_.find(id); at != jobs_.end()) at->second.progress = share;
   };
   LearnResult result = site::run(*store_, job, cancelled, progress);
+  if (stopping_) return;  // the loop begins it again after the start
   const std::string digest =
       result.model ? model::digest(model::encode(*result.model)) : std::string();
   core_worker_->post_urgent(
