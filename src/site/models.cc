@@ -9,6 +9,7 @@
 #include "site/worth.h"
 
 namespace lander::site {
+
 base::Bytes encode(const Pointers& p) {
   base::CborWriter out;
   out.array(4).text(p.asset).text(p.active).text(p.shadow).text(p.previous);

@@ -204,7 +204,7 @@ void Models::tick(base::TimeUs now, twin::Autonomy autonomy) {
   next_look_ = monotonic + kLookEvery;
   for (const Pointers& pointers : all()) {
     LoopState& state = loops_[pointers.asset];
-    if (state.asset.empty()) state.asset = pointers.asset, state.since = now;
+    if (state.asset.empty()) state = {.asset = pointers.asset, .since = now};
     if (auto done = advance(pointers.asset, {}); !done.ok()) {
       os::log_warn("model", "the loop waits for the disk",
                    {{"asset", pointers.asset}, {"error", done.error().message()}});
