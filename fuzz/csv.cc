@@ -1,6 +1,6 @@
 // A recorded file of any bytes: read to its end in as many rows as it has lines at most, twice
 // alike.
-#include "source/csv.h"
+#include "table/csv.h"
 
 #include <algorithm>
 
@@ -10,17 +10,17 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace lander;
   const std::string text(base::as_text(base::ByteView(data, size)));
-  auto reader = source::CsvReader::make(text);
+  auto reader = table::CsvReader::make(text);
   if (!reader.ok()) return 0;
   LANDER_CHECK(!reader->columns().empty());
-  const auto time = source::find_time_column(*reader, "");
+  const auto time = table::find_time_column(*reader, "");
   LANDER_CHECK(time.ok() && (!*time || **time < reader->columns().size()));
   const auto lines = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')) + 1;
   std::vector<std::string_view> cells;
   std::size_t rows[2] = {0, 0}, total[2] = {0, 0};
   for (int pass = 0; pass < 2; ++pass) {
     while (reader->next(cells)) {
-      LANDER_CHECK(!cells.empty() && cells.size() <= source::kMaxCsvColumns + 1);
+      LANDER_CHECK(!cells.empty() && cells.size() <= table::kMaxCsvColumns);
       for (const std::string_view cell : cells) total[pass] += cell.size();
       LANDER_CHECK(reader->line() <= lines);
       ++rows[pass];

@@ -12,6 +12,7 @@
 #include "modbus_device.h"
 #include "mqtt_sensor.h"
 #include "pump.h"
+#include "wear.h"
 
 namespace {
 
@@ -25,6 +26,7 @@ constexpr const char* kUsage =
     "  --mqtt HOST:PORT  the broker that vibration is published to\n"
     "  --seed N          the same seed gives the same run\n"
     "  --speed X         the process runs X times faster; messages still come at 10 Hz\n"
+    "  --wear UNITS      instead: the record of so many pumps until their bearing failed, as CSV\n"
     "Inject a fault: publish \"closing-valve [severity [ramp seconds]]\" to station/inject\n"
     "(closing-valve, cavitation, bearing-wear, frozen-sensor, none).\n";
 
@@ -35,6 +37,7 @@ struct Options {
   std::string mqtt_host = "127.0.0.1";
   std::uint64_t seed = 1;
   double speed = 1;
+  int wear_units = 0;
 };
 
 template <class T>
@@ -58,6 +61,8 @@ bool parse_options(int argc, char** argv, Options& out) {
       good = parse(value, out.seed);
     } else if (name == "--speed") {
       good = parse(value, out.speed) && out.speed > 0 && out.speed <= 1000;
+    } else if (name == "--wear") {
+      good = parse(value, out.wear_units) && out.wear_units > 0 && out.wear_units <= 1000;
     }
     if (!good) return false;
   }
@@ -147,6 +152,7 @@ int main(int argc, char** argv) {
     std::fputs(kUsage, stderr);
     return 2;
   }
+  if (options.wear_units > 0) return write_wear(stdout, options.wear_units, options.seed) ? 0 : 1;
   struct sigaction action {};
   action.sa_handler = [](int) { stop_wanted = 1; };
   ::sigaction(SIGTERM, &action, nullptr);

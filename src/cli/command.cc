@@ -21,6 +21,7 @@ void add_areas(Commands& commands) {
   add_alerts(commands);
   add_desired(commands);
   add_models(commands);
+  add_files(commands);
   add_link(commands);
   add_sql(commands);
   add_pickup(commands);

@@ -46,6 +46,7 @@ void add_desired(Commands& commands);  // candidates, apply, twin
 void add_observe(Commands& commands);  // datastreams, query, plot
 void add_object(Commands& commands);
 void add_alerts(Commands& commands);
+void add_files(Commands& commands);   // detect, predict
 void add_models(Commands& commands);  // readiness, learn, model
 void add_link(Commands& commands);
 void add_sql(Commands& commands);
@@ -60,6 +61,7 @@ void add_recipients(Commands& commands);
 void add_accounts(Commands& commands);
 
 inline constexpr const char* kDaily = "Look and act";
+inline constexpr const char* kFiles = "Files of your own, without site or hub";
 inline constexpr const char* kSetUp = "Set up";
 inline constexpr const char* kApps = "Apps";
 inline constexpr const char* kServer = "The server";

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
+#include "cli/files_commands.h"
 #include "cli/match.h"
 
 namespace lander::cli {
@@ -19,6 +20,7 @@ constexpr const char* kRoles[] = {"active", "shadow", "previous"};
 struct Learn {
   std::string asset, last, interval, method, cancel;
   bool wait = false;
+  LearnOrder files;
 };
 struct Pick {
   std::string asset, digest;
@@ -93,7 +95,7 @@ base::Result<Json> wait_for_job(Session& session, const std::string& path, const
   }
 }
 
-base::Status learn(Session& session, const Learn& wanted) {
+base::Status learn_at_site(Session& session, const Learn& wanted) {
   LANDER_TRY(session.need("site"));
   LANDER_ASSIGN(const std::string path, session.site_path());
   if (!wanted.cancel.empty()) {
@@ -140,6 +142,21 @@ base::Status learn(Session& session, const Learn& wanted) {
               "`lander model promote --asset " +
               wanted.asset + "` lets it watch.\n");
   return {};
+}
+
+// One word for both: from an asset's past at its site, or from files here.
+base::Status learn(Session& session, Learn& wanted) {
+  const bool at_site = !wanted.asset.empty() || !wanted.cancel.empty(),
+             here = !wanted.files.files.empty();
+  if (at_site == here)
+    return session.usage(at_site ? "--asset learns at a site, CSV files here: which of them?"
+                                 : "from what? CSV files, or --asset A at a site");
+  if (at_site) return learn_at_site(session, wanted);
+  if (wanted.wait || !wanted.last.empty())
+    return session.usage("--wait and --last belong to --asset");
+  wanted.files.options.interval = wanted.interval;
+  wanted.files.method = wanted.method;
+  return learn_files(session, wanted.files);
 }
 
 base::Result<Json> fetch_models(Session& session) {
@@ -318,25 +335,30 @@ base::Status swap(Session& session, const Pick& pick, const std::string& change)
 void add_models(Commands& commands) {
   auto wanted = std::make_shared<Learn>();
   auto add_asset = [&](CLI::App* command) {
-    command->add_option("--asset", wanted->asset, "The asset, as its datastreams name it")
-        ->required(command != nullptr && command->get_name() != "learn");
+    auto* asset =
+        command->add_option("--asset", wanted->asset, "The asset, as its datastreams name it");
     command->add_option("--last", wanted->last, "On how much of the past (default 14d)")
         ->check(is_duration());
     command->add_option("--interval", wanted->interval, "Of one frame (default 1s)")
         ->check(is_duration());
+    return asset;
   };
   auto* looking = commands.add("readiness", "Is there enough good data to learn from", kDaily,
                                "lander readiness --asset acme/oslo/hall-2/line-1/pump-1",
                                [wanted](Session& session) { return readiness(session, *wanted); });
-  add_asset(looking);
-  auto* learning =
-      commands.add("learn", "Train a detector on an asset's healthy past", kDaily,
-                   "lander learn --asset acme/oslo/hall-2/line-1/pump-1 --last 2h --wait",
-                   [wanted](Session& session) { return learn(session, *wanted); });
+  add_asset(looking)->required();
+  auto* learning = commands.add(
+      "learn", "Learn what is normal from CSV files, or from an asset's past at its site", kFiles,
+      "lander learn monday.csv tuesday.csv -o pump.model --ignore anomaly,changepoint\n"
+      "  lander learn --kind life --unit engine --time cycle engines.csv -o engines.model\n"
+      "  lander learn --kind class --label kind cards.csv -o cards.model\n"
+      "  lander learn --asset acme/oslo/hall-2/line-1/pump-1 --last 2h --wait",
+      [wanted](Session& session) { return learn(session, *wanted); });
+  add_learn_options(learning, wanted->files);
   add_asset(learning);
   learning->add_option("--method", wanted->method, "Of the detector (default t2q)");
-  learning->add_flag("--wait", wanted->wait, "Until the model is there");
-  learning->add_option("--cancel", wanted->cancel, "End this job instead");
+  learning->add_flag("--wait", wanted->wait, "With --asset: until the model is there");
+  learning->add_option("--cancel", wanted->cancel, "End this job at the site instead");
 
   auto* model = commands.group("model", "Models: list, show, history, promote, roll back", kDaily);
   auto pick = std::make_shared<Pick>();

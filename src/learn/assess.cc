@@ -9,11 +9,13 @@
 namespace lander::learn {
 namespace {
 
-// An input of which more is missing, frozen or absurd spoils the model: repair it or leave it out.
+// An input of which more is missing (than of the most complete one), frozen or absurd costs the
+// others too many rows: it is left out.
 constexpr double kMostMissing = 0.2, kMostFrozen = 0.2, kMostBad = 0.05;
 constexpr double kWorthTelling = 0.01;
-// A covariance of n inputs needs many times n rows, and the limits a held-back part of 100 rows.
-constexpr std::int64_t kLeastRows = 300, kRowsPerInput = 40;
+// A covariance of n inputs needs some times n rows, and limits a held-back part. So few give wide
+// limits, which docs/intelligence/watch.md says.
+constexpr std::int64_t kLeastRows = 60, kRowsPerInput = 8;
 
 std::string percent(double share) {
   char text[16];
@@ -27,15 +29,12 @@ std::string rounded(double value) {
   return text;
 }
 
-bool spoils(const InputReadiness& input) {
-  return input.missing > kMostMissing || input.frozen > kMostFrozen || input.bad > kMostBad;
-}
-
 std::string complain(const Frames& frames, std::size_t i, const Column& column) {
   if (column.constant) {
     double value = 0;
     for (std::size_t r = 0; r < frames.rows(); ++r) {
-      if (column.rows[r] == Finding::kFine) value = frames.values[r * frames.inputs.size() + i];
+      const double x = frames.values[r * frames.inputs.size() + i];
+      if (column.fine[r] && !std::isnan(x)) value = x;
     }
     return "never changes (" + rounded(value) + " " + frames.inputs[i].unit +
            "); is it alive? Any departure will count as unusual";
@@ -90,10 +89,14 @@ std::string amount(std::int64_t usable, std::int64_t needed, const Frames& frame
   return text;
 }
 
+bool starts_run(const Frames& frames, std::size_t row) {
+  return std::binary_search(frames.runs.begin(), frames.runs.end(), row);
+}
+
 std::int64_t count_gaps(const Frames& frames) {
   std::int64_t gaps = 0;
   for (std::size_t r = 1; r < frames.rows(); ++r) {
-    gaps += frames.times[r] - frames.times[r - 1] > 3 * frames.interval;
+    gaps += !starts_run(frames, r) && frames.times[r] - frames.times[r - 1] > 3 * frames.interval;
   }
   return gaps;
 }
@@ -105,50 +108,101 @@ std::string malformed(const Frames& frames) {
   if (n > 256) return "over 256 inputs";
   if (frames.interval <= 0) return "the interval between frames is not positive";
   if (frames.values.size() != frames.rows() * n) return "frames of different lengths";
-  if (!std::is_sorted(frames.times.begin(), frames.times.end(), std::less_equal<>())) {
-    return "frames are not in order of time";
+  for (std::size_t r = 1, run = 0; r < frames.rows(); ++r) {
+    if (run < frames.runs.size() && frames.runs[run] == r) {
+      ++run;
+    } else if (frames.times[r] <= frames.times[r - 1]) {
+      return "frames are not in order of time";
+    }
+    if (r + 1 == frames.rows() && run != frames.runs.size()) return "runs are not in order";
   }
   return "";
 }
 
-}  // namespace
-
-Readiness assess(const Frames& as_recorded) {
-  Readiness result;
-  result.reason = malformed(as_recorded);
-  if (!result.reason.empty()) return result;
-  const Frames frames = held(as_recorded);
-  const std::size_t n = frames.inputs.size();
-  std::vector<Column> columns;
-  bool spoilt = false;
-  for (std::size_t i = 0; i < n; ++i) {
-    columns.push_back(inspect(frames, i));
-    const Column& column = columns.back();
-    InputReadiness input{frames.inputs[i].datastream, column.missing, column.frozen, column.bad,
-                         complain(frames, i, column)};
-    spoilt = spoilt || spoils(input);
-    result.inputs.push_back(std::move(input));
+std::vector<Stretch> stretches_of(const Frames& frames, const std::vector<bool>& fine) {
+  std::vector<Stretch> stretches;
+  std::size_t begin = 0;
+  const auto close = [&](std::size_t end, std::size_t next) {
+    if (end - begin >= kLeastStretch) stretches.push_back({begin, end});
+    begin = next;
+  };
+  for (std::size_t r = 0; r < frames.rows(); ++r) {
+    if (!fine[r]) {
+      close(r, r + 1);
+    } else if (r > begin && (frames.times[r] - frames.times[r - 1] > 3 * frames.interval ||
+                             starts_run(frames, r))) {
+      close(r, r);
+    }
   }
-  for (const Stretch& stretch : usable_stretches(frames, columns)) {
+  close(frames.rows(), frames.rows());
+  return stretches;
+}
+
+// Which inputs the others can be learned together with, and the rows at which all of those are
+// fine.
+void choose(std::vector<Column>& columns, const Frames& frames, Survey& result) {
+  double complete = 1;
+  for (const Column& column : columns) complete = std::min(complete, column.missing);
+  std::vector<bool> fine(frames.rows(), true);
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    Column& column = columns[i];
+    InputReadiness input;
+    input.datastream = frames.inputs[i].datastream;
+    input.missing = column.missing, input.frozen = column.frozen, input.bad = column.bad;
+    input.used = column.missing < 1 && column.missing <= complete + kMostMissing &&
+                 column.frozen <= kMostFrozen && column.bad <= kMostBad;
+    input.complaint = complain(frames, i, column);
+    if (!input.used) input.complaint += "; left out";
+    result.readiness.inputs.push_back(std::move(input));
+    if (!result.readiness.inputs.back().used) continue;
+    result.used.push_back(i);
+    result.constant.push_back(column.constant);
+    result.moves.push_back(column.moves);
+    for (std::size_t r = 0; r < fine.size(); ++r) fine[r] = fine[r] && column.fine[r];
+  }
+  if (!result.used.empty()) result.stretches = stretches_of(frames, fine);
+}
+
+void judge(const Frames& frames, const Survey& survey, Readiness& result) {
+  for (const Stretch& stretch : survey.stretches) {
     result.rows_usable += static_cast<std::int64_t>(stretch.rows());
   }
-  result.rows_needed = std::max(kLeastRows, kRowsPerInput * static_cast<std::int64_t>(n));
-  result.ready = result.rows_usable >= result.rows_needed && !spoilt;
+  result.rows_needed =
+      std::max(kLeastRows, kRowsPerInput * static_cast<std::int64_t>(survey.used.size()));
+  const bool alive =
+      std::find(survey.constant.begin(), survey.constant.end(), false) != survey.constant.end();
+  result.ready = alive && result.rows_usable >= result.rows_needed;
   result.reason = amount(result.rows_usable, result.rows_needed, frames);
+  if (!alive) result.reason += "; no input that changes is left";
   for (const InputReadiness& input : result.inputs) {
     if (!input.complaint.empty()) result.reason += "; " + input.datastream + ": " + input.complaint;
   }
   const std::int64_t gaps = count_gaps(frames);
-  if (gaps > 0 && result.rows_usable < result.rows_needed) {
+  if (gaps > 0 && !result.ready) {
     result.reason += "; " + std::to_string(gaps) + (gaps == 1 ? " gap" : " gaps") +
                      " in time, and only stretches of " + std::to_string(kLeastStretch) +
                      " frames or more count";
   }
-  if (result.ready && frames.times.back() - frames.times.front() < base::kDay) {
-    result.reason += "; less than a day was seen: what a day brings may count as unusual";
+  if (result.ready && result.rows_usable * frames.interval < base::kDay) {
+    result.reason +=
+        "; less than a day was seen: limits are wide, and what a day brings may count"
+        " as unusual";
   }
-  if (spoilt) result.reason += "; repair those inputs or leave them out";
+}
+
+}  // namespace
+
+Survey survey(const Frames& frames) {
+  Survey result;
+  result.readiness.reason = malformed(frames);
+  if (!result.readiness.reason.empty()) return result;
+  std::vector<Column> columns;
+  for (std::size_t i = 0; i < frames.inputs.size(); ++i) columns.push_back(inspect(frames, i));
+  choose(columns, frames, result);
+  judge(frames, result, result.readiness);
   return result;
 }
+
+Readiness assess(const Frames& frames) { return survey(frames).readiness; }
 
 }  // namespace lander::learn

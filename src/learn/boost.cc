@@ -88,7 +88,7 @@ struct Leaf {
 class Grower {
  public:
   Grower(const BoostTask& task, const BoostOptions& options)
-      : data_(*task.data), options_(options), features_(task.features) {
+      : data_(*task.data), options_(options), features_(task.features), always_(task.always) {
     if (features_.empty()) {
       features_.resize(data_.features());
       std::iota(features_.begin(), features_.end(), 0);
@@ -112,7 +112,7 @@ class Grower {
 
   const Binned& data_;
   const BoostOptions& options_;
-  std::vector<std::uint32_t> features_, columns_;
+  std::vector<std::uint32_t> features_, always_, columns_;
   std::vector<Leaf> leaves_;
   std::vector<std::uint32_t> right_;
 };
@@ -125,7 +125,9 @@ void Grower::pick_features(std::mt19937_64& random) {
     std::swap(columns_[i], columns_[i + random() % (columns_.size() - i)]);
   }
   columns_.resize(std::clamp<std::size_t>(wanted, 1, columns_.size()));
+  columns_.insert(columns_.end(), always_.begin(), always_.end());
   std::sort(columns_.begin(), columns_.end());
+  columns_.erase(std::unique(columns_.begin(), columns_.end()), columns_.end());
 }
 
 void Grower::count(Leaf& leaf, std::span<const std::uint32_t> order, std::span<const Gain> gains) {

@@ -55,7 +55,8 @@ struct BoostTask {
   std::span<const float> targets;       // one a row of `data`
   std::span<const float> weights;       // one a row of `data`, >= 0; empty: all 1
   std::vector<std::uint32_t> features;  // that may be used; empty: all
-  std::vector<std::uint32_t> watched;   // rows whose margins are wanted after each round
+  std::vector<std::uint32_t> always;    // of them, those that every tree may see
+  std::vector<std::uint32_t> watched;   // other rows, whose margins are wanted after each round
 };
 // After round `round` (from 0): the margins of `watched`, watched x outputs. False: stop here.
 using Watch = std::function<bool(std::size_t round, std::span<const float> margins)>;

@@ -48,8 +48,9 @@ class SimulatedPlant {
     Frames result = frames();
     for (std::size_t r = 0; r < rows; ++r) {
       result.times.push_back(static_cast<base::TimeUs>(r) * base::kSecond);
-      result.values.resize((r + 1) * kInputs);
-      next(&result.values[r * kInputs]);
+      double row[kInputs];
+      next(row);
+      result.values.insert(result.values.end(), row, row + kInputs);
     }
     return result;
   }
@@ -299,8 +300,8 @@ double most_in_flushes(const model::Model& model, const Frames& frames) {
   for (const auto& [begin, end] : frames.harmless) {
     detector->reset();
     for (std::size_t r = begin; r < end; ++r) {
-      const auto& score = detector->score({&frames.values[r * kInputs], kInputs}, frames.times[r]);
-      most = std::max(most, score.score);
+      std::vector<double> row(&frames.values[r * kInputs], &frames.values[(r + 1) * kInputs]);
+      most = std::max(most, detector->score(row, frames.times[r]).score);
     }
   }
   return most;

@@ -78,7 +78,7 @@ class Training {
   std::vector<double> answers_;  // of each row, by the member that did not see its unit
   std::vector<double> held_;     // filtered
   double held_rmse_ = 0;
-  std::size_t rounds_ = 0;
+  std::size_t rounds_ = 0, shared_ = 0;
 };
 
 void Training::make_plan() {
@@ -181,6 +181,21 @@ void Training::deal_folds() {
 void Training::fit_health() {
   make_sample();
   const auto s = static_cast<Eigen::Index>(life_.plan.sensors.size());
+  shared_ = 0;
+  if (knob("PCS", 0) > 0) {
+    Eigen::MatrixXd products = Eigen::MatrixXd::Zero(s, s);
+    Eigen::VectorXd x(s);
+    for (std::size_t r = 0; r < sample_.rows(); ++r) {
+      if (sample_.life[r] > 0.5 * life_.cap) continue;
+      for (Eigen::Index i = 0; i < s; ++i) {
+        x(i) = sample_.state[r * static_cast<std::size_t>(s) + static_cast<std::size_t>(i)];
+      }
+      products.selfadjointView<Eigen::Lower>().rankUpdate(x);
+    }
+    const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(products);
+    for (Eigen::Index j = s; j-- > 0 && shared_ < static_cast<std::size_t>(knob("PCS", 0)); ++shared_)
+      for (Eigen::Index i = 0; i < s; ++i) life_.plan.health.push_back(solver.eigenvectors()(i, j));
+  }
   for (std::size_t k = 0; k < folds_; ++k) {
     Eigen::MatrixXd products = Eigen::MatrixXd::Zero(s + 1, s + 1);
     Eigen::VectorXd targets = Eigen::VectorXd::Zero(s + 1), x(s + 1);
@@ -226,11 +241,12 @@ void Training::fit_trees() {
           .push_back(static_cast<std::uint32_t>(r));
     }
     for (std::size_t c = 0; c < plan.channels(); ++c) {
-      if (c >= plan.sensors.size() && c != plan.sensors.size() + k) continue;
+      if (c >= plan.sensors.size() + shared_ && c != plan.sensors.size() + shared_ + k) continue;
       for (std::size_t i = 0; i < model::kLifeStats; ++i) {
         task.features.push_back(static_cast<std::uint32_t>(c * model::kLifeStats + i));
       }
     }
+    if (knob("ALWAYS", 1) > 0) task.always.push_back(static_cast<std::uint32_t>(plan.features() - 1));
     if (knob("AGE", 1) > 0)
       task.features.push_back(static_cast<std::uint32_t>(plan.features() - 1));
     options.seed = k + 1;
@@ -309,6 +325,7 @@ void Training::choose_filter() {
       }
     }
     const double rmse = std::sqrt(squares / n);
+    if (knob("SHIFTS",0)>0) for (double sh : {0.,1.,2.,3.}) { double q=0,w=0; for (const UnitRange& unit : ranges_) for (std::size_t r = unit.begin; r < unit.end; ++r) { const double life = remaining(unit, r); if (life > 1.2 * life_.cap) continue; double e = std::clamp(made[r]-sh, 0.0, life_.cap) - std::min(life, life_.cap); q+=e*e; w += e < 0 ? std::exp(-e / 13) - 1 : std::exp(e / 10) - 1;} std::fprintf(stderr,"  shift %g rmse %.3f score %.1f\n", sh, std::sqrt(q/n), 100*w/n);}
     std::fprintf(stderr, "trust %.2f rmse %.3f score/100 %.1f\n", trust, rmse, 100 * score / n);
     if (rmse >= best) continue;
     best = rmse, life_.trust = trust, held_ = std::move(made);

@@ -1,5 +1,6 @@
-// Training of T²+Q; the method is described in docs/formats/model.md, "How training sets them".
+// Training of the charts of patterns and levels; the method: docs/intelligence/watch.md.
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include <Eigen/Dense>
@@ -9,29 +10,36 @@
 #include "learn/inspect.h"
 #include "learn/learn.h"
 #include "learn/limit.h"
-#include "model/t2q.h"
+#include "model/mewma.h"
 
 namespace lander::learn {
 namespace {
 
-constexpr double kFitShare = 0.65;
-constexpr double kWinsor = 5;
-constexpr double kLeastVariance = 0.01;
-constexpr double kPlaneShare = 0.9;
-constexpr double kSmoothing = 0.2;
+constexpr double kFitShare = 0.65;       // of the rows; the limits are set on the rest
+constexpr std::size_t kFastFrames = 40;  // an EWMA "of w frames" has the weight 2 / (w + 1)
+constexpr base::DurationUs kSlowTime = 300 * base::kSecond;
+constexpr std::size_t kSampled = 20'000;  // rows that are enough for a median
+constexpr double kLeastVariance = 1e-4;   // of a direction of e
+constexpr double kLeastOfMedian = 0.01;   // and as a share of the median direction's
 constexpr double kEmpiricalMargin = 1.1;
-constexpr std::size_t kSettle = 10;  // frames until the average has left its start at zero
+constexpr double kWidening = 2;  // what is harmless then scores at most 1/sqrt(2)
+// What less than a day cannot know: how far things wander. docs/intelligence/watch.md, "Little
+// data".
+constexpr double kYoungTolerance = 0.02;  // of an input's own size
+constexpr double kYoungTime = 600;        // s
+constexpr double kDriftFactor = 2, kLevelFactor = 2, kYoungFactor = 8;
+constexpr double kLevelPerEFold = 0.05;  // of the level chart's limit
 constexpr double kFrozenBase = 60, kFrozenFactor = 4, kConstantShare = 0.25;
-
-struct Split {
-  std::vector<Stretch> fit, held;
-};
 
 std::size_t count_rows(const std::vector<Stretch>& stretches) {
   std::size_t rows = 0;
   for (const Stretch& stretch : stretches) rows += stretch.rows();
   return rows;
 }
+
+struct Split {
+  std::vector<Stretch> fit, held;
+};
 
 Split split(const std::vector<Stretch>& stretches) {
   Split parts;
@@ -45,260 +53,339 @@ Split split(const std::vector<Stretch>& stretches) {
   return parts;
 }
 
-template <class Visit>
-void each_row(const std::vector<Stretch>& stretches, Visit visit) {
-  for (const Stretch& stretch : stretches) {
-    for (std::size_t r = stretch.begin; r < stretch.end; ++r) visit(r);
-  }
-}
-
-// Robust centre and scale of one input, from the fitted part.
-void standardise(const Frames& frames, const std::vector<Stretch>& fit, std::size_t i,
-                 double& centre, double& scale) {
-  const std::size_t n = frames.inputs.size();
-  std::vector<double> values;
-  each_row(fit, [&](std::size_t r) { values.push_back(frames.values[r * n + i]); });
-  centre = quantile(values, 0.5);
-  double sum = 0, squares = 0;
-  for (double& value : values) {
-    sum += value - centre;
-    squares += (value - centre) * (value - centre);
-    value = std::abs(value - centre);
-  }
-  const double count = static_cast<double>(values.size());
-  const double deviation =
-      std::sqrt(std::max(0.0, squares / count - (sum / count) * (sum / count)));
-  const double robust = 1.4826 * quantile(values, 0.5);
-  scale = deviation > 4 * robust ? deviation : robust;
-  const double noise_of_arithmetic = 1e-9 * std::max(std::abs(centre), 1e-3);
-  if (!(scale > noise_of_arithmetic)) scale = std::max(0.01 * std::abs(centre), 1e-6);
-}
-
-Eigen::MatrixXd covariance(const Frames& frames, const std::vector<Stretch>& fit, model::T2q& p) {
-  const auto n = static_cast<Eigen::Index>(p.inputs());
-  Eigen::MatrixXd products = Eigen::MatrixXd::Zero(n, n);
-  Eigen::VectorXd sum = Eigen::VectorXd::Zero(n), z(n);
-  each_row(fit, [&](std::size_t r) {
-    for (Eigen::Index i = 0; i < n; ++i) {
-      const auto at = static_cast<std::size_t>(i);
-      const double x = frames.values[r * p.inputs() + at];
-      z(i) = std::clamp((x - p.centre[at]) / p.scale[at], -kWinsor, kWinsor);
-    }
-    sum += z;
-    products.selfadjointView<Eigen::Lower>().rankUpdate(z);
-  });
-  const double count = static_cast<double>(count_rows(fit));
-  sum /= count;
-  Eigen::MatrixXd result = products.selfadjointView<Eigen::Lower>();
-  result = result / count - sum * sum.transpose();
-  for (Eigen::Index i = 0; i < n; ++i) {
-    // The median was for the clipping; T² is about the mean.
-    p.centre[static_cast<std::size_t>(i)] += p.scale[static_cast<std::size_t>(i)] * sum(i);
-    if (result(i, i) < 1e-9) result(i, i) = 1;  // a constant input: its scale says what is much
-  }
-  return result;
-}
-
-void set_components(const Eigen::MatrixXd& healthy, model::T2q& p) {
-  const auto n = healthy.rows();
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(healthy);
-  LANDER_CHECK(solver.info() == Eigen::Success);
-  const double total = solver.eigenvalues().sum();
-  double carried = 0;
-  p.kept = 0;
-  p.variances.clear();
-  p.vectors.clear();
-  for (Eigen::Index j = n; j-- > 0;) {  // Eigen sorts ascending
-    const double variance = solver.eigenvalues()(j);
-    if (carried < kPlaneShare * total) {
-      carried += variance;
-      ++p.kept;
-    }
-    p.variances.push_back(std::max(variance, kLeastVariance));
-    for (Eigen::Index i = 0; i < n; ++i) p.vectors.push_back(solver.eigenvectors()(i, j));
-  }
-  // A plane that is everything leaves Q nothing to see; the last component is never in it.
-  if (n > 1) p.kept = std::min<std::uint64_t>(p.kept, static_cast<std::uint64_t>(n - 1));
-}
-
-void set_frozen(const Frames& frames, const std::vector<Stretch>& usable, model::T2q& p) {
-  const std::size_t n = p.inputs();
-  for (std::size_t i = 0; i < n; ++i) {
-    double longest = 0, run = 0, last = NAN;
-    each_row(usable, [&](std::size_t r) {
-      const double x = frames.values[r * n + i];
-      run = x == last ? run + 1 : 1;
-      last = x;
-      longest = std::max(longest, run);
-    });
-    const bool still = longest > kConstantShare * static_cast<double>(count_rows(usable));
-    p.frozen_frames.push_back(still ? 0 : kFrozenBase + kFrozenFactor * longest);
-  }
-}
-
-struct Statistics {
-  std::vector<std::vector<double>> t2, q;  // square roots, one series a stretch
+// What training knows beside the numbers of the model.
+struct Context {
+  const Frames& frames;
+  const Survey& survey;
+  std::size_t rows;                      // usable
+  std::size_t fast_frames, slow_frames;  // of the two averages
+  double young;                          // 1: nothing was seen yet; falls as time was seen
+  std::size_t inputs() const { return survey.used.size(); }
 };
 
-Statistics statistics(const Frames& frames, const std::vector<Stretch>& held, const model::T2q& p) {
-  Statistics result;
-  model::T2qDetector detector(p);
-  for (const Stretch& stretch : held) {
-    detector.reset();
-    std::vector<double> t2, q;
-    for (std::size_t r = stretch.begin; r < stretch.end; ++r) {
-      detector.score({&frames.values[r * p.inputs()], p.inputs()}, frames.times[r]);
-      if (r < stretch.begin + kSettle) continue;
-      t2.push_back(std::sqrt(detector.t2()));
-      q.push_back(std::sqrt(detector.q()));
-    }
-    result.t2.push_back(std::move(t2));
-    result.q.push_back(std::move(q));
+Context context_of(const Frames& frames, const Survey& survey) {
+  Context c{frames, survey, count_rows(survey.stretches), 0, 0, 0};
+  const double seconds = static_cast<double>(frames.interval) / base::kSecond;
+  const auto slow = static_cast<std::size_t>(kSlowTime / frames.interval);
+  c.fast_frames = std::clamp<std::size_t>(c.rows / 10, 3, kFastFrames);
+  c.slow_frames = std::clamp<std::size_t>(slow, kFastFrames, std::max(kFastFrames, c.rows / 3));
+  c.young = 1 / (1 + static_cast<double>(c.rows) * seconds / kYoungTime);
+  return c;
+}
+
+double weight_of(std::size_t frames) { return 2 / (static_cast<double>(frames) + 1); }
+
+// An average that begins at the mean of what came so far, until its own weight is the greater.
+class WarmAverage {
+ public:
+  WarmAverage(std::size_t inputs, double weight) : weight_(weight), values_(inputs) {}
+  void begin() { count_ = 0; }
+  template <class At>
+  const std::vector<double>& step(At at) {
+    const double weight = std::max(weight_, 1.0 / static_cast<double>(++count_));
+    for (std::size_t i = 0; i < values_.size(); ++i) values_[i] += weight * (at(i) - values_[i]);
+    return values_;
   }
+  std::size_t count() const { return count_; }
+
+ private:
+  double weight_;
+  std::size_t count_ = 0;
+  std::vector<double> values_;
+};
+
+// Robust centres and scales, from a part of the rows that is spread over all.
+void standardise(const Context& c, model::Mewma& p) {
+  const std::size_t n = c.inputs(), stride = c.rows / kSampled + 1;
+  std::vector<std::vector<double>> samples(n);
+  std::size_t count = 0;
+  each_row(c.frames, c.survey.used, c.survey.stretches, [&](std::size_t, const double* row) {
+    if (count++ % stride != 0) return;
+    for (std::size_t i = 0; i < n; ++i) samples[i].push_back(row[i]);
+  });
+  for (std::size_t i = 0; i < n; ++i) {
+    std::vector<double>& values = samples[i];
+    const double centre = quantile(values, 0.5);
+    double sum = 0, squares = 0;
+    for (double& value : values) {
+      value -= centre;
+      sum += value;
+      squares += value * value;
+      value = std::abs(value);
+    }
+    const double size = static_cast<double>(values.size());
+    const double deviation = std::sqrt(std::max(0.0, squares / size - (sum / size) * (sum / size)));
+    const double robust = 1.4826 * quantile(values, 0.5);
+    double scale = deviation > 4 * robust ? deviation : robust;
+    const double noise_of_arithmetic = 1e-7 * std::max(std::abs(centre), 1e-3);
+    if (!(scale > noise_of_arithmetic)) scale = std::max(0.01 * std::abs(centre), 1e-6);
+    p.centre[i] = centre;
+    p.scale[i] = scale;
+  }
+}
+
+// Mean and covariance of the fast average e, over some stretches.
+struct Moments {
+  Eigen::VectorXd sum;
+  Eigen::MatrixXd products;
+  double count = 0;
+};
+
+Moments moments(const Context& c, const std::vector<Stretch>& stretches, const model::Mewma& p) {
+  const auto n = static_cast<Eigen::Index>(c.inputs());
+  Moments m{Eigen::VectorXd::Zero(n), Eigen::MatrixXd::Zero(n, n)};
+  WarmAverage average(c.inputs(), p.fast);
+  std::size_t expected = 0;
+  each_row(c.frames, c.survey.used, stretches, [&](std::size_t r, const double* row) {
+    if (r != expected) average.begin();
+    expected = r + 1;
+    const std::vector<double>& e = average.step(
+        [&](std::size_t i) { return model::squash((row[i] - p.centre[i]) / p.scale[i]); });
+    if (2 * average.count() < c.fast_frames) return;
+    const Eigen::Map<const Eigen::VectorXd> v(e.data(), n);
+    m.sum += v;
+    m.products.selfadjointView<Eigen::Lower>().rankUpdate(v);
+    ++m.count;
+  });
+  return m;
+}
+
+// Sets mean and whiten, so that the pattern of what was seen has a mean square of 1.
+// `harmless`: variance that people said is healthy.
+void set_pattern(const Context& c, const Moments& m, const Eigen::MatrixXd& harmless,
+                 model::Mewma& p) {
+  const auto n = static_cast<Eigen::Index>(c.inputs());
+  const Eigen::VectorXd mean = m.sum / std::max(m.count, 1.0);
+  Eigen::MatrixXd covariance = m.products.selfadjointView<Eigen::Lower>();
+  covariance = covariance / std::max(m.count, 1.0) - mean * mean.transpose();
+  for (Eigen::Index i = 0; i < n; ++i) {
+    // An input that never changed: its scale says what is much.
+    if (covariance(i, i) < 1e-9) covariance(i, i) = 1;
+  }
+  const double median =
+      Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd>(covariance, Eigen::EigenvaluesOnly)
+          .eigenvalues()(n / 2);
+  covariance += harmless;
+  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(covariance);
+  LANDER_CHECK(solver.info() == Eigen::Success);
+  const double least = std::max(kLeastVariance, kLeastOfMedian * median);
+  p.mean.assign(mean.data(), mean.data() + n);
+  p.whiten.resize(static_cast<std::size_t>(n * n));
+  for (Eigen::Index j = 0; j < n; ++j) {
+    const double weight =
+        1 / std::sqrt(std::max(solver.eigenvalues()(j), least) * static_cast<double>(n));
+    for (Eigen::Index i = 0; i < n; ++i) {
+      p.whiten[static_cast<std::size_t>(j * n + i)] = weight * solver.eigenvectors()(i, j);
+    }
+  }
+}
+
+// Where each input's slow average went, and how far its mean drifted from the first third to the
+// last.
+void set_levels(const Context& c, model::Mewma& p) {
+  const std::size_t n = c.inputs();
+  std::vector<double> least(n, INFINITY), most(n, -INFINITY);
+  std::vector<std::array<double, 3>> thirds(n, {0, 0, 0});
+  std::array<double, 3> counts{0, 0, 0};
+  WarmAverage average(n, p.slow);
+  std::size_t expected = 0, seen = 0;
+  each_row(c.frames, c.survey.used, c.survey.stretches, [&](std::size_t r, const double* row) {
+    if (r != expected) average.begin();
+    expected = r + 1;
+    const std::size_t third = 3 * seen++ / c.rows;
+    ++counts[third];
+    const std::vector<double>& s = average.step([&](std::size_t i) { return row[i]; });
+    const bool settled = 10 * average.count() >= c.slow_frames || 10 * seen >= c.rows;
+    for (std::size_t i = 0; i < n; ++i) {
+      thirds[i][third] += row[i];
+      if (!settled) continue;
+      least[i] = std::min(least[i], s[i]);
+      most[i] = std::max(most[i], s[i]);
+    }
+  });
+  for (std::size_t i = 0; i < n; ++i) {
+    const double drift = std::abs(thirds[i][2] / counts[2] - thirds[i][0] / counts[0]);
+    p.middle[i] = (most[i] + least[i]) / 2;
+    const double unknown = kYoungTolerance * c.young * std::abs(p.middle[i]);
+    const double tolerance =
+        kLevelFactor * ((most[i] - least[i]) / 2 + kDriftFactor * drift + unknown);
+    p.tolerance[i] = std::max(tolerance, c.survey.constant[i] ? p.scale[i] : 1e-9 * p.scale[i]);
+  }
+  p.level = {1, kLevelPerEFold};
+}
+
+void set_frozen(const Context& c, model::Mewma& p) {
+  const std::size_t n = c.inputs();
+  std::vector<double> longest(n, 0), run(n, 0), last(n, NAN);
+  each_row(c.frames, c.survey.used, c.survey.stretches, [&](std::size_t, const double* row) {
+    for (std::size_t i = 0; i < n; ++i) {
+      run[i] = row[i] == last[i] ? run[i] + 1 : 1;
+      last[i] = row[i];
+      longest[i] = std::max(longest[i], run[i]);
+    }
+  });
+  for (std::size_t i = 0; i < n; ++i) {
+    const bool still =
+        !c.survey.moves[i] || longest[i] > kConstantShare * static_cast<double>(c.rows);
+    p.frozen_frames[i] = still ? 0 : kFrozenBase + kFrozenFactor * longest[i];
+  }
+}
+
+// The pattern over the held-back rows, one series a stretch.
+std::vector<std::vector<double>> patterns(const Context& c, const std::vector<Stretch>& held,
+                                          const model::Mewma& p) {
+  std::vector<std::vector<double>> result;
+  model::MewmaDetector detector(p);
+  std::size_t expected = SIZE_MAX, begun = 0;
+  each_row(c.frames, c.survey.used, held, [&](std::size_t r, const double* row) {
+    if (r != expected) {
+      detector.reset();
+      result.emplace_back();
+      begun = r;
+    }
+    expected = r + 1;
+    detector.score({row, c.inputs()}, c.frames.times[r]);
+    if (2 * (r - begun) >= c.fast_frames) result.back().push_back(detector.pattern());
+  });
   return result;
 }
 
-// The squared limit of one statistic for half of the budget. 0: too few blocks to tell.
-double limit_of(const std::vector<std::vector<double>>& series, base::DurationUs interval,
-                double false_alarms_per_day, std::size_t& blocks) {
+// kInvalid: too few blocks to tell.
+base::Result<std::size_t> set_pattern_limit(const Context& c,
+                                            const std::vector<std::vector<double>>& series,
+                                            double false_alarms_per_day, model::Mewma& p) {
   const BlockMaxima sample = block_maxima(series);
-  blocks = sample.maxima.size();
-  if (blocks < 4) return 0;
+  if (sample.maxima.size() < 2) {
+    return base::Error(base::Code::kInvalid,
+                       "not ready to learn: the held-back part is in stretches too short to set"
+                       " limits; " +
+                           c.survey.readiness.reason);
+  }
   const double blocks_per_day =
       static_cast<double>(base::kDay) /
-      (static_cast<double>(sample.frames) * static_cast<double>(interval));
+      (static_cast<double>(sample.frames) * static_cast<double>(c.frames.interval));
   const double probability = false_alarms_per_day / 2 / blocks_per_day;
+  const Gumbel law = fit_gumbel(sample.maxima);
   const double seen = *std::max_element(sample.maxima.begin(), sample.maxima.end());
-  const double limit =
-      std::max(fit_gumbel(sample.maxima).upper_quantile(probability), kEmpiricalMargin * seen);
-  return std::clamp(limit * limit, 1e-9, 1e12);
+  const double grown = 1 + kYoungFactor * c.young;
+  const double limit = law.upper_quantile(probability);
+  p.pattern.at = std::clamp(grown * std::max(limit, kEmpiricalMargin * seen), 1e-3, 1e6);
+  p.pattern.per_e_fold =
+      std::clamp(grown * (law.upper_quantile(probability / std::exp(1.0)) - limit), 0.0, 1e6);
+  return sample.maxima.size();
 }
 
-double most_score(const Frames& frames, const std::vector<Stretch>& stretches,
-                  const model::T2q& p) {
-  model::T2qDetector detector(p);
-  double most = 0;
-  for (const Stretch& stretch : stretches) {
-    detector.reset();
-    for (std::size_t r = stretch.begin; r < stretch.end; ++r) {
-      const std::span<const double> frame(&frames.values[r * p.inputs()], p.inputs());
-      most = std::max(most, detector.score(frame, frames.times[r]).score);
+model::Model describe(const Context& c, const Request& request) {
+  const std::size_t n = c.inputs();
+  model::Model model;
+  for (const std::size_t i : c.survey.used) model.inputs.push_back(c.frames.inputs[i]);
+  for (model::Input& input : model.inputs) input.least = INFINITY, input.most = -INFINITY;
+  each_row(c.frames, c.survey.used, c.survey.stretches, [&](std::size_t, const double* row) {
+    for (std::size_t i = 0; i < n; ++i) {
+      model.inputs[i].least = std::min(model.inputs[i].least, row[i]);
+      model.inputs[i].most = std::max(model.inputs[i].most, row[i]);
     }
-  }
-  return most;
-}
-
-void describe(const Frames& frames, const std::vector<Stretch>& usable, const Request& request,
-              model::Model& model) {
-  const std::size_t n = frames.inputs.size();
-  model.inputs = frames.inputs;
-  for (std::size_t i = 0; i < n; ++i) {
-    double least = INFINITY, most = -INFINITY;
-    each_row(usable, [&](std::size_t r) {
-      least = std::min(least, frames.values[r * n + i]);
-      most = std::max(most, frames.values[r * n + i]);
-    });
-    model.inputs[i].least = least;
-    model.inputs[i].most = most;
-  }
-  model.interval = frames.interval;
+  });
+  model.interval = c.frames.interval;
   model.false_alarms_per_day = request.false_alarms_per_day;
   model::Lineage& lineage = model.lineage;
   lineage.parent = request.parent;
   lineage.method = request.method;
   lineage.asset = request.asset;
   lineage.created = request.now;
-  lineage.trained_from = frames.times[usable.front().begin];
-  lineage.trained_to = frames.times[usable.back().end - 1];
-  lineage.rows = static_cast<std::int64_t>(count_rows(usable));
-  lineage.rows_left_out = static_cast<std::int64_t>(frames.rows()) - lineage.rows;
+  lineage.trained_from = INT64_MAX;
+  lineage.trained_to = INT64_MIN;
+  for (const Stretch& stretch : c.survey.stretches) {
+    lineage.trained_from = std::min(lineage.trained_from, c.frames.times[stretch.begin]);
+    lineage.trained_to = std::max(lineage.trained_to, c.frames.times[stretch.end - 1]);
+  }
+  lineage.rows = static_cast<std::int64_t>(c.rows);
+  lineage.rows_left_out = static_cast<std::int64_t>(c.frames.rows() - c.rows);
   lineage.labels_digest = request.labels_digest;
   lineage.trained_by = request.trained_by;
+  return model;
 }
 
 base::Error invalid(const std::string& why) { return base::Error(base::Code::kInvalid, why); }
 
+double most_of(const std::vector<std::vector<double>>& series) {
+  double most = 0;
+  for (const auto& one : series) {
+    for (const double value : one) most = std::max(most, value);
+  }
+  return most;
+}
+
 }  // namespace
 
-base::Result<model::Model> train(const Frames& as_recorded, const Request& request,
+base::Result<model::Model> train(const Frames& frames, const Request& request,
                                  const std::function<void(double)>& progress) {
   const auto tell = [&](double share) {
     if (progress) progress(share);
   };
-  if (request.method != "t2q") {
+  if (request.method != "mewma") {
     return base::Error(base::Code::kUnsupported,
-                       "training method \"" + request.method + "\" is not known; known is: t2q");
+                       "training method \"" + request.method + "\" is not known; known is: mewma");
   }
   if (!(request.false_alarms_per_day > 0) || !std::isfinite(request.false_alarms_per_day)) {
     return invalid("the false-alarm budget must be a positive number a day");
   }
-  const Readiness readiness = assess(as_recorded);
-  if (!readiness.ready) return invalid("not ready to learn: " + readiness.reason);
-  tell(0.2);
-  const Frames frames = held(as_recorded);
+  const Survey found = survey(frames);
+  if (!found.readiness.ready) return invalid("not ready to learn: " + found.readiness.reason);
+  tell(0.3);
 
-  std::vector<Column> columns;
-  for (std::size_t i = 0; i < frames.inputs.size(); ++i) columns.push_back(inspect(frames, i));
-  const std::vector<Stretch> usable = usable_stretches(frames, columns);
-  columns.clear();
-  const Split parts = split(usable);
-
-  model::T2q p;
-  p.smoothing = kSmoothing;
-  p.centre.resize(frames.inputs.size());
-  p.scale.resize(frames.inputs.size());
-  for (std::size_t i = 0; i < frames.inputs.size(); ++i) {
-    standardise(frames, parts.fit, i, p.centre[i], p.scale[i]);
+  const Context c = context_of(frames, found);
+  const Split parts = split(found.stretches);
+  model::Mewma p;
+  p.fast = weight_of(c.fast_frames);
+  p.slow = weight_of(c.slow_frames);
+  for (auto* values : {&p.centre, &p.scale, &p.middle, &p.tolerance, &p.frozen_frames}) {
+    values->assign(c.inputs(), 0);
   }
-  Eigen::MatrixXd healthy = covariance(frames, parts.fit, p);
-  set_components(healthy, p);
-  set_frozen(frames, usable, p);
-  allow_still(frames, p);
-  LANDER_TRY(model::validate(p));
-  tell(0.6);
+  standardise(c, p);
+  set_levels(c, p);
+  set_frozen(c, p);
+  tell(0.5);
 
+  // The limit is set by what a fit on the first part says of the rest; the model is then fitted to
+  // all.
+  const Moments fit = moments(c, parts.fit, p);
+  const std::vector<Stretch> judged = without_harmless(frames, parts.held);
+  const auto n = static_cast<Eigen::Index>(c.inputs());
+  Eigen::MatrixXd harmless = Eigen::MatrixXd::Zero(n, n);
+  std::vector<std::vector<double>> held;
   std::size_t blocks = 0;
-  const auto set_limits = [&] {
-    const Statistics held = statistics(frames, parts.held, p);
-    p.t2_limit = limit_of(held.t2, frames.interval, request.false_alarms_per_day, blocks);
-    p.q_limit = limit_of(held.q, frames.interval, request.false_alarms_per_day, blocks);
-    return p.t2_limit != 0 && p.q_limit != 0;
-  };
-  bool enough = set_limits();
   // What people judged harmless becomes a direction that healthy data varies in, one at a time.
-  for (std::size_t i = 0; enough && i < kMostWidened; ++i) {
-    const auto direction = beyond_limit(frames, p);
-    if (direction.empty()) break;
-    const Eigen::Map<const Eigen::VectorXd> d(direction.data(), healthy.rows());
-    healthy += 2 / p.t2_limit * d * d.transpose();
-    set_components(healthy, p);
+  for (std::size_t i = 0;; ++i) {
+    set_pattern(c, fit, harmless, p);
     LANDER_TRY(model::validate(p));
-    enough = set_limits();
+    held = patterns(c, judged, p);
+    LANDER_ASSIGN(blocks, set_pattern_limit(c, held, request.false_alarms_per_day, p));
+    const std::vector<double> direction =
+        i < kMostWidened ? beyond_limit(frames, found.used, p) : std::vector<double>();
+    if (direction.empty()) break;
+    const Eigen::Map<const Eigen::VectorXd> d(direction.data(), n);
+    harmless +=
+        kWidening / (static_cast<double>(n) * p.pattern.at * p.pattern.at) * d * d.transpose();
   }
-  if (!enough) {
-    return invalid(
-        "not ready to learn: the held-back part is in stretches too short to set limits; " +
-        readiness.reason);
-  }
-  const double harmless = raise_limits(frames, p);
   tell(0.8);
+  set_pattern(c, moments(c, found.stretches, p), harmless, p);
+  const double harmless_score = allow_harmless(frames, found.used, p);
+  LANDER_TRY(model::validate(p));
 
-  model::Model model;
-  describe(frames, usable, request, model);
+  model::Model model = describe(c, request);
   model.lineage.metrics = {
       {"fit_rows", static_cast<double>(count_rows(parts.fit))},
       {"held_rows", static_cast<double>(count_rows(parts.held))},
       {"held_blocks", static_cast<double>(blocks)},
-      {"components", static_cast<double>(p.kept)},
-      {"t2_limit", p.t2_limit},
-      {"q_limit", p.q_limit},
-      {"fit_max_score", most_score(frames, parts.fit, p)},
-      {"held_max_score", most_score(frames, parts.held, p)},
+      {"inputs_left_out", static_cast<double>(frames.inputs.size() - c.inputs())},
+      {"pattern_limit", p.pattern.at},
+      {"held_max_score", most_of(held) / p.pattern.at},
   };
   if (!frames.harmless.empty()) {
     model.lineage.metrics.push_back(
         {"harmless_episodes", static_cast<double>(frames.harmless.size())});
-    model.lineage.metrics.push_back({"harmless_max_score", harmless});
+    model.lineage.metrics.push_back({"harmless_max_score", harmless_score});
   }
   model.body = model::encode(p);
   tell(1);

@@ -48,7 +48,7 @@ class Mosum {
     const double spread = std::max({known, kResolution * level, kLeast});
     return std::min(kMost, kSpreadOfMean * (fresh_ < kRing ? young() : d) / spread);
   }
-  void told() { fresh_ = 0; }
+  void begin_anew() { fresh_ = 0; }
 
  private:
   // A lone outlier is no regime: the median takes its place, and follows within three values.
@@ -121,6 +121,10 @@ struct ChangeDetector::State {
         shares(inputs, 0),
         limit(std::sqrt(2 * std::log(kFrames * static_cast<double>(inputs)))) {}
 
+  void begin_anew() {
+    for (Mosum& mosum : mosums) mosum.begin_anew();
+  }
+
   void explain() {
     double total = 0;
     for (std::size_t i = 0; i < shares.size(); ++i) {
@@ -134,6 +138,7 @@ struct ChangeDetector::State {
   std::vector<Mosum> mosums;
   std::vector<double> deviations, shares;
   double limit;
+  base::TimeUs last = std::numeric_limits<base::TimeUs>::min();
   bool told = false;
 };
 
@@ -143,9 +148,11 @@ ChangeDetector::ChangeDetector(const ChangeOptions& options)
 }
 ChangeDetector::~ChangeDetector() = default;
 
-bool ChangeDetector::step(std::span<const double> frame) {
+bool ChangeDetector::step(std::span<const double> frame, base::TimeUs time) {
   State& s = *state_;
   LANDER_CHECK(frame.size() == s.mosums.size());
+  if (time < s.last) s.begin_anew();
+  s.last = time;
   double most = 0;
   for (std::size_t i = 0; i < frame.size(); ++i) {
     const bool present = std::abs(frame[i]) <= kMostValue;  // NaN is not
@@ -155,7 +162,7 @@ bool ChangeDetector::step(std::span<const double> frame) {
   if (most < s.limit) return false;
   s.explain();
   s.told = true;
-  for (Mosum& mosum : s.mosums) mosum.told();
+  s.begin_anew();
   return true;
 }
 

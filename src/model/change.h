@@ -12,6 +12,8 @@
 #include <memory>
 #include <span>
 
+#include "base/time.h"
+
 namespace lander::model {
 
 struct ChangeOptions {
@@ -26,7 +28,8 @@ class ChangeDetector {
   // True at the frame at which a change is told; once a change, and none in the first 140 frames of
   // an input. NaN, and what no sensor measures (beyond 1e30) = missing: an input's windows hold its
   // last values, however old.
-  bool step(std::span<const double> frame);
+  // Where `time` steps back (another recording, another clock) nothing is compared across.
+  bool step(std::span<const double> frame, base::TimeUs time);
   // How much each input had to do with the change told last, sum 1; empty before the first.
   std::span<const double> shares() const;
 

@@ -38,7 +38,7 @@ std::vector<int> told(ChangeDetector& detector, Plant& plant, int frames, const 
   for (int at = 0; at < frames; ++at) {
     std::vector<double> frame = plant.frame();
     change(at, frame);
-    if (detector.step(frame)) told.push_back(at);
+    if (detector.step(frame, at * base::kSecond)) told.push_back(at);
   }
   return told;
 }
@@ -115,10 +115,18 @@ TEST(Change, AnInputThatNeverMovedIsWatched) {
   ChangeDetector detector({1});
   std::vector<int> at;
   for (int t = 0; t < 2000; ++t) {
-    if (detector.step(std::vector<double>{t < 1000 ? 5.0 : 6.0})) at.push_back(t);
+    if (detector.step(std::vector<double>{t < 1000 ? 5.0 : 6.0}, t * base::kSecond))
+      at.push_back(t);
   }
   ASSERT_EQ(at.size(), 1u);
   EXPECT_LE(at[0], 1005);
+}
+
+TEST(Change, TwoRecordingsAreNotCompared) {
+  Plant plant({0.3, 0.3});
+  ChangeDetector detector({2});
+  EXPECT_TRUE(told(detector, plant, 1000, [](int, auto&) {}).empty());
+  EXPECT_TRUE(told(detector, plant, 1000, [](int, auto& frame) { frame[0] += 20; }).empty());
 }
 
 TEST(Change, ThePhysicalUnitDoesNotMatter) {

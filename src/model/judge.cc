@@ -6,13 +6,14 @@ namespace lander::model {
 namespace {
 
 constexpr base::TimeUs kNever = std::numeric_limits<base::TimeUs>::min();
+constexpr base::DurationUs kOnFrames = 3, kOffFrames = 30;
 
 }  // namespace
 
 JudgeOptions judge_options(base::DurationUs interval) {
   JudgeOptions options;
-  options.on_delay = 2 * interval;
-  options.off_delay = 10 * interval;
+  options.on_delay = kOnFrames * interval;
+  options.off_delay = kOffFrames * interval;
   return options;
 }
 
@@ -25,8 +26,9 @@ bool Judge::step(const Score& score, base::TimeUs time) {
     since_ = kNever;
     return alarm_;
   }
-  const bool rests = !alarm_ && cleared_ != kNever && time - cleared_ < options_.rest;
+  if (time < cleared_) cleared_ = kNever;
   if (since_ == kNever || time < since_) since_ = time;
+  const bool rests = !alarm_ && cleared_ != kNever && time - cleared_ < options_.rest;
   if (rests || time - since_ < (alarm_ ? options_.off_delay : options_.on_delay)) return alarm_;
   since_ = kNever;
   alarm_ = !alarm_;

@@ -6,6 +6,7 @@
 
 #include "base/cbor.h"
 #include "crypto/crypto.h"
+#include "model/mewma.h"
 #include "model/t2q.h"
 
 namespace lander::model {
@@ -193,19 +194,38 @@ base::Result<Model> decode_model(base::ByteView bytes) {
 
 std::string digest(base::ByteView encoded) { return crypto::sha256_hex(encoded); }
 
+namespace {
+
+base::Status same_inputs(const Model& model, std::size_t inputs) {
+  if (inputs == model.inputs.size()) return {};
+  return base::Error(base::Code::kInvalid,
+                     "model: " + std::to_string(model.inputs.size()) + " inputs named, but " +
+                         std::to_string(inputs) + " in its parameters");
+}
+
+}  // namespace
+
 base::Result<std::unique_ptr<Detector>> make_detector(const Model& model,
-                                                      double /*false_alarms_per_day*/) {
-  if (model.lineage.method != "t2q") {
-    return base::Error(base::Code::kUnsupported,
-                       "model method \"" + model.lineage.method + "\" is not known; known is: t2q");
+                                                      double false_alarms_per_day) {
+  if (!std::isfinite(false_alarms_per_day) || false_alarms_per_day < 0) {
+    return base::Error(base::Code::kInvalid, "the false-alarm budget must be a positive number");
   }
-  LANDER_ASSIGN(T2q parameters, decode_t2q(model.body));
-  if (parameters.inputs() != model.inputs.size()) {
-    return base::Error(base::Code::kInvalid,
-                       "model: " + std::to_string(model.inputs.size()) + " inputs named, but " +
-                           std::to_string(parameters.inputs()) + " in its parameters");
+  if (model.lineage.method == "mewma") {
+    LANDER_ASSIGN(Mewma parameters, decode_mewma(model.body));
+    LANDER_TRY(same_inputs(model, parameters.inputs()));
+    const double e_folds = false_alarms_per_day > 0
+                               ? std::log(model.false_alarms_per_day / false_alarms_per_day)
+                               : 0;
+    return std::unique_ptr<Detector>(
+        std::make_unique<MewmaDetector>(std::move(parameters), e_folds));
   }
-  return std::unique_ptr<Detector>(std::make_unique<T2qDetector>(std::move(parameters)));
+  if (model.lineage.method == "t2q") {
+    LANDER_ASSIGN(T2q parameters, decode_t2q(model.body));
+    LANDER_TRY(same_inputs(model, parameters.inputs()));
+    return std::unique_ptr<Detector>(std::make_unique<T2qDetector>(std::move(parameters)));
+  }
+  return base::Error(base::Code::kUnsupported, "model method \"" + model.lineage.method +
+                                                   "\" is not known; known are: mewma, t2q");
 }
 
 }  // namespace lander::model

@@ -30,7 +30,7 @@ struct Metric {
 // W3C PROV: what this model was generated from.
 struct Lineage {
   std::string parent;  // digest of the model it replaces; empty: none
-  std::string method;  // "t2q"
+  std::string method;  // "mewma"
   std::string asset;
   base::TimeUs created = 0, trained_from = 0, trained_to = 0;
   std::int64_t rows = 0, rows_left_out = 0;

@@ -38,6 +38,22 @@ base::Status validate_vectors(const T2q& p) {
   return {};
 }
 
+// Φ, n x n.
+std::vector<double> combined_index(const T2q& p) {
+  LANDER_CHECK(validate(p).ok());
+  const std::size_t n = p.inputs();
+  std::vector<double> phi(n * n, 0);
+  for (std::size_t j = 0; j < n; ++j) {
+    const double* v = &p.vectors[j * n];
+    const double weight =
+        1 / (p.variances[j] * p.t2_limit) + (j >= p.kept ? 1 / p.q_limit : 0);
+    for (std::size_t a = 0; a < n; ++a) {
+      for (std::size_t b = 0; b < n; ++b) phi[a * n + b] += v[a] * v[b] * weight;
+    }
+  }
+  return phi;
+}
+
 }  // namespace
 
 base::Status validate(const T2q& p) {
@@ -62,25 +78,11 @@ base::Status validate(const T2q& p) {
   return validate_vectors(p);
 }
 
-T2qDetector::T2qDetector(T2q parameters) : parameters_(std::move(parameters)) {
-  LANDER_CHECK(validate(parameters_).ok());
+T2qDetector::T2qDetector(T2q parameters)
+    : parameters_(std::move(parameters)), imputer_(combined_index(parameters_), inputs()) {
   const std::size_t n = inputs();
-  phi_.assign(n * n, 0);
-  for (std::size_t j = 0; j < n; ++j) {
-    const double* v = &parameters_.vectors[j * n];
-    const double weight = 1 / (parameters_.variances[j] * parameters_.t2_limit) +
-                          (j >= parameters_.kept ? 1 / parameters_.q_limit : 0);
-    for (std::size_t a = 0; a < n; ++a) {
-      for (std::size_t b = 0; b < n; ++b) phi_[a * n + b] += v[a] * v[b] * weight;
-    }
-  }
   z_.resize(n);
-  gradient_.resize(n);
   missing_.resize(n);
-  factored_for_.resize(n);
-  gaps_.resize(n);
-  cholesky_.resize((n / 2 + 1) * (n / 2 + 1));
-  solution_.resize(n);
   score_.shares.resize(n);
   score_.expected.resize(n);
   reset();
@@ -96,68 +98,29 @@ void T2qDetector::reset() {
 
 // Returns whether enough is present. An input that is missing keeps its run: silence is not change.
 bool T2qDetector::standardise(std::span<const double> frame) {
-  gap_count_ = 0;
+  std::size_t gaps = 0;
   for (std::size_t i = 0; i < frame.size(); ++i) {
     const double x = frame[i];
     missing_[i] = !std::isfinite(x);
     if (missing_[i]) {
-      gaps_[gap_count_++] = static_cast<std::uint32_t>(i);
+      ++gaps;
       continue;
     }
     run_[i] = x == last_[i] ? run_[i] + 1 : 1;
     last_[i] = x;
     z_[i] = std::clamp((x - parameters_.centre[i]) / parameters_.scale[i], -kClip, kClip);
   }
-  return 2 * (frame.size() - gap_count_) >= frame.size();
-}
-
-// Cholesky of Φ over the missing inputs; kept until the set of missing inputs changes.
-void T2qDetector::factor_missing() {
-  if (factored_count_ == gap_count_ && factored_for_ == missing_) return;
-  const std::size_t n = inputs(), m = gap_count_;
-  for (std::size_t a = 0; a < m; ++a) {
-    for (std::size_t b = 0; b <= a; ++b) {
-      double sum = phi_[gaps_[a] * n + gaps_[b]];
-      for (std::size_t k = 0; k < b; ++k) sum -= cholesky_[a * m + k] * cholesky_[b * m + k];
-      if (a == b) {
-        cholesky_[a * m + a] = std::sqrt(std::max(sum, 1e-300));
-      } else {
-        cholesky_[a * m + b] = sum / cholesky_[b * m + b];
-      }
-    }
-  }
-  std::copy(missing_.begin(), missing_.end(), factored_for_.begin());
-  factored_count_ = m;
-}
-
-// The missing z that minimise zᵀΦz given the present: Φ_mm z_m = -Φ_mo z_o. Under a Gaussian with
-// precision Φ that is their conditional expectation.
-void T2qDetector::impute() {
-  if (gap_count_ == 0) return;
-  factor_missing();
-  const std::size_t n = inputs(), m = gap_count_;
-  for (std::size_t a = 0; a < m; ++a) {
-    double sum = 0;
-    for (std::size_t i = 0; i < n; ++i) {
-      if (!missing_[i]) sum -= phi_[gaps_[a] * n + i] * z_[i];
-    }
-    for (std::size_t k = 0; k < a; ++k) sum -= cholesky_[a * m + k] * solution_[k];
-    solution_[a] = sum / cholesky_[a * m + a];
-  }
-  for (std::size_t a = m; a-- > 0;) {
-    for (std::size_t k = a + 1; k < m; ++k) solution_[a] -= cholesky_[k * m + a] * solution_[k];
-    solution_[a] /= cholesky_[a * m + a];
-    z_[gaps_[a]] = std::clamp(solution_[a], -kClip, kClip);
-  }
+  return 2 * gaps <= frame.size();
 }
 
 void T2qDetector::explain() {
   const std::size_t n = inputs();
+  const std::vector<double>& phi = imputer_.precision();
   double total = 0;
   for (std::size_t i = 0; i < n; ++i) {
     double sum = 0;
-    for (std::size_t k = 0; k < n; ++k) sum += phi_[i * n + k] * smoothed_[k];
-    const double correction = sum / phi_[i * n + i];
+    for (std::size_t k = 0; k < n; ++k) sum += phi[i * n + k] * smoothed_[k];
+    const double correction = sum / phi[i * n + i];
     score_.expected[i] = parameters_.centre[i] + parameters_.scale[i] * (smoothed_[i] - correction);
     score_.shares[i] = missing_[i] ? 0 : sum * correction;
     total += score_.shares[i];
@@ -193,7 +156,8 @@ const Score& T2qDetector::score(std::span<const double> frame, base::TimeUs /*ti
     std::copy(parameters_.centre.begin(), parameters_.centre.end(), score_.expected.begin());
     return score_;
   }
-  impute();
+  imputer_.fill(z_, missing_);
+  for (double& z : z_) z = std::clamp(z, -kClip, kClip);
   for (std::size_t i = 0; i < n; ++i) {
     smoothed_[i] += parameters_.smoothing * (z_[i] - smoothed_[i]);
   }

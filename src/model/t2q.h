@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "model/impute.h"
 #include "model/model.h"
 
 namespace lander::model {
@@ -60,18 +61,13 @@ class T2qDetector final : public Detector {
 
  private:
   bool standardise(std::span<const double> frame);
-  void impute();
-  void factor_missing();
   void explain();
   void consider_frozen();
 
   T2q parameters_;
-  std::vector<double> phi_;                      // n * n
-  std::vector<double> z_, smoothed_, gradient_;  // n
-  std::vector<std::uint8_t> missing_, factored_for_;
-  std::vector<std::uint32_t> gaps_;  // the missing inputs' numbers, first gap_count_
-  std::size_t gap_count_ = 0, factored_count_ = 0;
-  std::vector<double> cholesky_, solution_;
+  Imputer imputer_;                   // holds Φ
+  std::vector<double> z_, smoothed_;  // n
+  std::vector<std::uint8_t> missing_;
   std::vector<double> last_, run_;  // raw value, and for how many frames it has been that
   double t2_ = 0, q_ = 0;
   Score score_;

@@ -11,7 +11,7 @@ namespace {
 
 constexpr float kMostLeaf = 1e30F;  // times kMaxTrees it is still finite
 constexpr std::size_t kBlock = 8;   // trees walked side by side
-constexpr std::uint32_t kMissingLeft = 1U << 31;
+constexpr std::uint32_t kMissingRight = 1U << 31;
 
 base::Error invalid(const std::string& what) {
   return base::Error(base::Code::kInvalid, "trees: " + what);
@@ -104,7 +104,7 @@ TreeRunner::TreeRunner(const Trees& trees) : features_(trees.features), base_(tr
       const auto left = static_cast<std::uint32_t>(nodes_.size());
       nodes_[placed.to] = {
           node.threshold,
-          static_cast<std::uint32_t>(node.feature) | (node.default_left ? kMissingLeft : 0U), left,
+          static_cast<std::uint32_t>(node.feature) | (node.default_left ? 0U : kMissingRight), left,
           0};
       nodes_.resize(nodes_.size() + 2);
       queue.push_back({node.left, left, placed.depth + 1});
@@ -132,14 +132,14 @@ void TreeRunner::walk(std::span<const float> row, std::span<float> out) const {
     std::uint32_t at[kBlock];
     std::copy_n(&roots_[block * kBlock], kBlock, at);
     for (std::uint32_t step = 0; step < steps_[block]; ++step) {
+#pragma GCC unroll 8
       for (std::uint32_t& place : at) {
         const Node& node = nodes[place];
-        const float value = values[node.feature & ~kMissingLeft];
-        std::uint32_t right = value >= node.threshold ? 1 : 0;
+        const float value = values[node.feature & ~kMissingRight];
+        std::uint32_t right = value >= node.threshold ? 1 : 0;  // no for NaN
         if constexpr (kMissing) {
-          // A leaf has no top bit and a threshold that is NaN: it must not move.
-          const bool inner = node.threshold == node.threshold;
-          if (std::isnan(value) && inner) right = (node.feature & kMissingLeft) == 0 ? 1 : 0;
+          // Yes for NaN, where that is the way of a missing value.
+          right |= (node.feature >> 31) & (value < node.threshold ? 0U : 1U);
         }
         place = node.left + right;
       }

@@ -57,7 +57,7 @@ class TreeRunner {
  private:
   struct Node {
     float threshold;        // NaN in a leaf: nothing is >= NaN, so it stays where it is
-    std::uint32_t feature;  // the top bit: a missing value goes left
+    std::uint32_t feature;  // the top bit: a missing value goes right
     std::uint32_t left;     // the right child is the next one
     float value;            // of a leaf
   };

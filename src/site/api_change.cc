@@ -100,7 +100,7 @@ base::Result<Wanted> parse_training(const http::Request& request, base::TimeUs n
   LANDER_ASSIGN(const Json body, api::parse_object(request.body));
   Wanted out;
   LANDER_ASSIGN(out.frames.asset, api::text(body, "asset"));
-  LANDER_ASSIGN(out.method, api::text_or(body, "method", "t2q"));
+  LANDER_ASSIGN(out.method, api::text_or(body, "method", "mewma"));
   LANDER_ASSIGN(const std::string interval, api::text_or(body, "interval", ""));
   LANDER_ASSIGN(out.frames.interval, frame_interval(interval));
   LANDER_ASSIGN(const std::string last, api::text_or(body, "last", ""));

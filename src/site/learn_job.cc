@@ -27,24 +27,27 @@ class Rerun {
           at == frames.inputs.end() ? kNone : static_cast<std::size_t>(at - frames.inputs.begin()));
     }
     out.frame_.resize(out.columns_.size());
+    out.holders_.assign(out.columns_.size(), learn::Holder(learn::hold_of(frames)));
     return out;
   }
 
   // Alarms raised over rows begin..end-1, from `counted` on.
   std::uint64_t alarms(const learn::Frames& frames, base::TimeUs counted) {
     std::uint64_t raised = 0;
-    detector_->reset();
     model::Judge judge(model::judge_options(interval_));
     base::TimeUs last = 0;
     for (std::size_t r = 0; r < frames.rows(); ++r) {
-      if (r > 0 && frames.times[r] - last > kGap * interval_) {
+      if (r == 0 || frames.times[r] - last > kGap * interval_) {
         detector_->reset();
         judge.restart();
+        for (learn::Holder& holder : holders_) holder.begin();
       }
       last = frames.times[r];
       for (std::size_t i = 0; i < frame_.size(); ++i) {
-        frame_[i] = columns_[i] == kNone ? std::numeric_limits<double>::quiet_NaN()
-                                         : frames.values[r * frames.inputs.size() + columns_[i]];
+        frame_[i] =
+            columns_[i] == kNone
+                ? std::numeric_limits<double>::quiet_NaN()
+                : holders_[i].next(frames.values[r * frames.inputs.size() + columns_[i]], last);
       }
       const bool stood = judge.alarm();
       const bool stands = judge.step(detector_->score(frame_, last), last);
@@ -62,15 +65,15 @@ class Rerun {
   base::DurationUs interval_;
   std::vector<std::size_t> columns_;
   std::vector<double> frame_;
+  std::vector<learn::Holder> holders_;  // missing values, as a watch holds them
 };
 
 base::Result<Comparison> compare(const store::Store& store, const LearnJob& job,
                                  const Cancelled& cancelled) {
   Comparison out;
-  LANDER_ASSIGN(const learn::Frames as_recorded,
-                read_frames(store, job.wanted, job.labels, cancelled));
   {
-    const learn::Frames frames = learn::held(as_recorded);
+    LANDER_ASSIGN(const learn::Frames frames,
+                  read_frames(store, job.wanted, job.labels, cancelled));
     LANDER_ASSIGN(Rerun before, Rerun::make(*job.active, frames));
     LANDER_ASSIGN(Rerun after, Rerun::make(*job.candidate, frames));
     out.rows = static_cast<std::int64_t>(frames.rows());
@@ -83,8 +86,7 @@ base::Result<Comparison> compare(const store::Store& store, const LearnJob& job,
     const Span& fault = job.labels.faults[i];
     FramesWanted wanted = job.wanted;
     wanted.span = {fault.from - kLeadIn, fault.to};
-    LANDER_ASSIGN(const learn::Frames recorded, read_frames(store, wanted, {}, cancelled));
-    const learn::Frames frames = learn::held(recorded);
+    LANDER_ASSIGN(const learn::Frames frames, read_frames(store, wanted, {}, cancelled));
     if (frames.rows() == 0) continue;  // thinned away since
     LANDER_ASSIGN(Rerun before, Rerun::make(*job.active, frames));
     LANDER_ASSIGN(Rerun after, Rerun::make(*job.candidate, frames));

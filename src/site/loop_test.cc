@@ -229,8 +229,7 @@ TEST_F(Loop, ATrainingStaysWithinItsCeilingHoweverMuchWasRecorded) {
   EXPECT_GT(frames->rows(), 1000u) << "nobody recorded the other years: they need no room";
   EXPECT_EQ(frames->thinned, 1u);
   const auto fine = read_frames(
-      *store, {kAsset, {clock.wall_us() - 20 * base::kMinute, clock.wall_us()}, base::kMillisecond},
-      {});
+      *store, {kAsset, {clock.wall_us() - 30 * base::kMinute, clock.wall_us()}, 100}, {});
   ASSERT_TRUE(fine.ok());
   EXPECT_LE(fine->values.capacity(), kMaxTrainingValues + 10'000);
   EXPECT_GT(fine->thinned, 1u);

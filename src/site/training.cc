@@ -146,7 +146,7 @@ base::Result<learn::Frames> read_frames(const store::Store& store, const FramesW
   const Rows rows(there, keys.size(), labels.harmless);
   out.thinned = rows.thinned();
   const std::size_t n = keys.size();
-  out.values.assign(rows.slots() * n, std::numeric_limits<double>::quiet_NaN());
+  out.values.assign(rows.slots() * n, std::numeric_limits<float>::quiet_NaN());
   std::vector<bool> any(rows.slots(), false);
   std::size_t seen = 0;
   bool stopped = false;
@@ -157,7 +157,8 @@ base::Result<learn::Frames> read_frames(const store::Store& store, const FramesW
       if (slot != Rows::kNone) {
         any[slot] = true;
         if (!sensing::is_bad(sample.observation.quality)) {
-          out.values[slot * n + column] = sensing::as_number(sample.observation.value);
+          out.values[slot * n + column] =
+              static_cast<float>(sensing::as_number(sample.observation.value));
         }
       }
       return !stopped;

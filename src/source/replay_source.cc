@@ -4,10 +4,10 @@
 
 #include "os/files.h"
 #include "source/candidates.h"
-#include "source/csv.h"
 #include "source/drivers.h"
 #include "source/runner.h"
 #include "source/topic_table.h"
+#include "table/csv.h"
 
 namespace lander::source {
 namespace {
@@ -32,10 +32,10 @@ class ReplaySource final : public Source {
 
   Status start(std::vector<Bound> bound, Sink& sink) override {
     LANDER_ASSIGN(base::Bytes bytes, os::system_files().read(config_.address, kMaxFileBytes));
-    auto reader = CsvReader::make(std::string(base::as_text(bytes)));
+    auto reader = table::CsvReader::make(std::string(base::as_text(bytes)));
     if (!reader.ok()) return reader.error().context(config_.address);
     reader_ = std::move(*reader);
-    auto time_column = find_time_column(*reader_, config_.time_column);
+    auto time_column = table::find_time_column(*reader_, config_.time_column);
     if (!time_column.ok()) return time_column.error().context(config_.address);
     time_column_ = *time_column;
     seen_.assign(reader_->columns().size(), false);
@@ -173,7 +173,7 @@ class ReplaySource final : public Source {
   }
 
   const Config config_;
-  std::optional<CsvReader> reader_;
+  std::optional<table::CsvReader> reader_;
   std::optional<std::size_t> time_column_;
   std::vector<Member> members_;
   std::vector<Bound> bound_;

@@ -30,27 +30,17 @@ Result<std::uint64_t> parse_sequence(const Raw& raw) {
 }  // namespace
 
 Result<base::TimeUs> parse_phenomenon_time(const Raw& raw) {
-  double value = 0;
-  if (const auto* text = std::get_if<std::string_view>(&raw)) {
-    if (auto time = base::parse_rfc3339(trim(*text)); time.ok()) return time;
-    const auto number = parse_number(*text);
-    if (!number)
-      return Error(Code::kInvalid, "expected an RFC 3339 time or seconds since 1970, found \"" +
-                                       to_text(raw) + "\"");
-    value = *number;
-  } else if (const auto* whole = std::get_if<std::int64_t>(&raw)) {
-    value = static_cast<double>(*whole);
+  if (const auto* text = std::get_if<std::string_view>(&raw)) return table::parse_time(*text);
+  std::optional<base::TimeUs> time;
+  if (const auto* whole = std::get_if<std::int64_t>(&raw)) {
+    time = table::time_of_number(static_cast<double>(*whole));
   } else if (const auto* number = std::get_if<double>(&raw)) {
-    value = *number;
+    time = table::time_of_number(*number);
   } else {
     return Error(Code::kInvalid, "expected a time, found " + to_text(raw));
   }
-  const double size = std::fabs(value);
-  if (!(size < 9e18)) return Error(Code::kInvalid, "no time: " + to_text(raw));
-  if (size < 1e11) return static_cast<base::TimeUs>(std::llround(value * 1e6));
-  if (size < 1e14) return static_cast<base::TimeUs>(std::llround(value * 1e3));
-  if (size < 1e17) return static_cast<base::TimeUs>(std::llround(value));
-  return static_cast<base::TimeUs>(std::llround(value / 1e3));
+  if (!time) return Error(Code::kInvalid, "no time: " + to_text(raw));
+  return *time;
 }
 
 std::size_t TopicTable::Topic::pointer_to(const std::string& pointer) {

@@ -86,11 +86,10 @@ class Pipeline {
   virtual const Health& health() const = 0;
 };
 
-// The built-in watch: a model's detector over an asset's datastreams, with on-delay, hysteresis and
-// clear-delay, naming causes by the model's shares. Used for every asset with an active model.
+// The built-in watch: a model's detector over an asset's datastreams, judged as model/judge.h says,
+// naming causes by the model's shares. Used for every asset with an active model.
 struct WatchOptions {
   std::string asset, model_digest;
-  base::DurationUs on_delay = 3 * base::kSecond, off_delay = 30 * base::kSecond;
   base::DurationUs stale_after =
       10 * base::kSecond;  // an older value is missing; at least 3 intervals
 };

@@ -2,15 +2,13 @@
 #include <algorithm>
 #include <limits>
 
-#include "stream/debounce.h"
+#include "model/judge.h"
 #include "stream/explain.h"
 #include "stream/pipeline.h"
 #include "stream/timeline.h"
 
 namespace lander::stream {
 namespace {
-
-constexpr double kClearBelow = 0.8;  // hysteresis, of the limit 1
 
 class Watch final : public Pipeline {
  public:
@@ -23,7 +21,7 @@ class Watch final : public Pipeline {
         frame_(inputs_.size()),
         explanation_(model.inputs, options.asset),
         drift_(model),
-        debounce_(options.on_delay, options.off_delay) {}
+        judge_(model::judge_options(model.interval)) {}
 
   void step(const sensing::Observation& observation, base::TimeUs now, const Sink& sink) override {
     if (!plausible_time(observation.time)) return;
@@ -64,7 +62,7 @@ class Watch final : public Pipeline {
   void restart() {
     timeline_.restart();
     detector_->reset();
-    debounce_.restart();
+    judge_.restart();
     explanation_.restart();
     next_ = kNoTime;
     for (Input& input : inputs_) input.time = kNoTime;
@@ -92,16 +90,11 @@ class Watch final : public Pipeline {
   base::DurationUs stale_after() const { return inputs_.front().stale_after; }
 
   void judge(const model::Score& score, base::TimeUs instant, const Sink& sink) {
-    Truth bad = Truth::kUnknown, good = Truth::kUnknown;
-    if (score.valid) {
-      bad = score.score >= 1 ? Truth::kTrue : Truth::kFalse;
-      good = score.score < kClearBelow ? Truth::kTrue : Truth::kFalse;
-    }
-    if (!debounce_.active()) explanation_.add(frame_, score, instant);
-    const Edge edge = debounce_.step(instant, bad, good);
-    if (edge == Edge::kNone) return;
+    const bool stood = judge_.alarm();
+    if (!stood) explanation_.add(frame_, score, instant);
+    if (judge_.step(score, instant) == stood) return;
     Signal signal;
-    signal.raise = edge == Edge::kRaise;
+    signal.raise = !stood;
     signal.rule = "watch";
     signal.time = instant;
     signal.info.asset = options_.asset;
@@ -123,7 +116,7 @@ class Watch final : public Pipeline {
   Explanation explanation_;
   model::DriftWatch drift_;
   base::TimeUs next_ = kNoTime;
-  Debounce debounce_;
+  model::Judge judge_;
   Timeline timeline_;
   Health health_;
   WatchScore last_;

@@ -1,8 +1,8 @@
-#include "source/csv.h"
+#include "table/csv.h"
 
 #include <gtest/gtest.h>
 
-namespace lander::source {
+namespace lander::table {
 namespace {
 
 using Row = std::vector<std::string_view>;
@@ -44,7 +44,7 @@ TEST(Csv, UnderstandsQuotesBlankLinesWindowsLineEndsAndTheByteOrderMark) {
 
 TEST(Csv, AFileWithoutHeaderGetsNumberedColumns) {
   CsvReader reader = reader_of("1.5\t2\n3\t4\n");
-  EXPECT_EQ(reader.columns(), (std::vector<std::string>{"column1", "column2"}));
+  EXPECT_EQ(reader.columns(), (std::vector<std::string>{"1", "2"}));
   EXPECT_EQ(*find_time_column(reader, ""), std::nullopt);
   Row row;
   ASSERT_TRUE(reader.next(row));
@@ -74,4 +74,4 @@ TEST(Csv, HostileTextsAreReadToTheirEnd) {
 }
 
 }  // namespace
-}  // namespace lander::source
+}  // namespace lander::table
