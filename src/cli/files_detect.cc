@@ -20,9 +20,9 @@ using base::Error;
 using base::Result;
 using base::Status;
 
-constexpr double kTellCause = 0.8;       // of the limit: from here on a score names its causes
-constexpr double kExplained = 0.8;       // of the score, together, by those that are named
-constexpr std::size_t kMostCauses = 5;   // in a row
+constexpr double kTellCause = 0.8;         // of the limit: from here on a score names its causes
+constexpr double kExplained = 0.8;         // of the score, together, by those that are named
+constexpr std::size_t kMostCauses = 5;     // in a row
 constexpr std::size_t kMostListed = 1000;  // alarms and changes in --json
 constexpr double kDefaultRate = 1.0 / 30;
 constexpr double kOtherPace = 2;  // rows so much further apart than learned are told
@@ -64,11 +64,11 @@ void append_causes(std::string& out, std::span<const double> shares,
 // A detector, the judge and the changes over one stream of frames.
 class Watching {
  public:
-  Watching(std::unique_ptr<model::Detector> detector, base::DurationUs interval,
+  Watching(std::unique_ptr<model::Detector> detector, const model::JudgeOptions& judge,
            std::vector<std::string> names)
       : detector_(std::move(detector)),
         changes_(model::ChangeOptions{names.size()}),
-        judge_(model::judge_options(interval)),
+        judge_(judge),
         names_(std::move(names)) {}
 
   // Appends "score,alarm,change,cause" and counts.
@@ -109,8 +109,8 @@ class Watching {
     if (raised) {
       open_ = told_.incidents.size() < kMostListed;
       if (open_) {
-        told_.incidents.push_back({std::string(row.time_text), "", 0,
-                                   std::vector<double>(names_.size(), 0.0)});
+        told_.incidents.push_back(
+            {std::string(row.time_text), "", 0, std::vector<double>(names_.size(), 0.0)});
       }
     }
     if (!alarm || !open_) return;
@@ -158,10 +158,8 @@ Json json_of(const DetectOrder& order, const Watching& watching,
   for (const Incident& incident : told.incidents) {
     const auto names = causes_of(incident, watching.names());
     for (const std::string& name : names) ++causes[name];
-    alarms.push_back({{"from", incident.from},
-                      {"to", incident.to},
-                      {"peak", incident.peak},
-                      {"causes", names}});
+    alarms.push_back(
+        {{"from", incident.from}, {"to", incident.to}, {"peak", incident.peak}, {"causes", names}});
   }
   return {{"file", order.file},
           {"rows", told.rows},
@@ -185,11 +183,11 @@ void say(Session& session, const DetectOrder& order, const Watching& watching) {
   const Told& told = watching.told();
   Facts facts;
   facts.add("rows", std::to_string(told.rows) + " of " + order.file);
-  facts.add("alarms", std::to_string(told.alarms) +
-                          (told.alarms == 0 ? ""
-                                            : ", " + std::to_string(told.alarm_rows) +
-                                                  " rows long together"),
-            told.alarms == 0 ? Paint::kGreen : Paint::kRed);
+  facts.add(
+      "alarms",
+      std::to_string(told.alarms) +
+          (told.alarms == 0 ? "" : ", " + std::to_string(told.alarm_rows) + " rows long together"),
+      told.alarms == 0 ? Paint::kGreen : Paint::kRed);
   facts.add("changes", std::to_string(told.changes) +
                            (told.change_times.empty() ? "" : ", first " + told.change_times[0]));
   facts.add("highest score", number_text(told.peak) + " (1 is the limit)" +
@@ -213,12 +211,13 @@ void say(Session& session, const DetectOrder& order, const Watching& watching) {
 
 struct Made {
   std::unique_ptr<model::Detector> detector;
+  model::JudgeOptions judge;
   Matching matching;
   base::DurationUs learned_interval = 0;
 };
 
 Result<Made> make(Session& session, const DetectOrder& order,
-                  const std::vector<table::Sensor>& sensors) {
+                  const std::vector<table::Sensor>& sensors, base::DurationUs interval) {
   double rate = 0;
   if (!order.rate.empty()) {
     LANDER_ASSIGN(rate, parse_rate(order.rate));
@@ -227,6 +226,7 @@ Result<Made> make(Session& session, const DetectOrder& order,
   if (order.model.empty()) {
     LANDER_ASSIGN(made.matching, Matching::make(sensors, inputs_of(sensors)));
     made.detector = model::make_surprise({sensors.size(), rate > 0 ? rate : kDefaultRate});
+    made.judge = model::surprise_judge_options();
     return made;
   }
   LANDER_ASSIGN(const model::Model model, read_model(session, order.model));
@@ -237,6 +237,7 @@ Result<Made> make(Session& session, const DetectOrder& order,
   if (!matching.ok()) return matching.error().context(order.file);
   made.matching = std::move(*matching);
   made.learned_interval = model.interval;
+  made.judge = model::judge_options(interval);
   return made;
 }
 
@@ -245,8 +246,8 @@ std::vector<std::string> notes_of(const table::Recording& recording, const Made&
   std::vector<std::string> notes = recording.notes();
   for (std::string& note : made.matching.notes()) notes.push_back(std::move(note));
   if (made.learned_interval > 0) {
-    const double pace = static_cast<double>(recording.interval()) /
-                        static_cast<double>(made.learned_interval);
+    const double pace =
+        static_cast<double>(recording.interval()) / static_cast<double>(made.learned_interval);
     if (pace >= kOtherPace || pace <= 1 / kOtherPace)
       notes.push_back("rows are " + length_text(recording.interval()) +
                       " apart, but the model learned " + length_text(made.learned_interval) +
@@ -264,10 +265,10 @@ Status detect_file(Session& session, const DetectOrder& order) {
   LANDER_TRY(may_write(session, order.out, {order.file, order.model}));
   LANDER_ASSIGN(OpenFile file, OpenFile::open(order.file, order.options));
   table::Recording& recording = file.recording();
-  LANDER_ASSIGN(Made made, make(session, order, recording.sensors()));
+  LANDER_ASSIGN(Made made, make(session, order, recording.sensors(), recording.interval()));
   LANDER_ASSIGN(OutputTable out,
                 OutputTable::create(session, order.out, "time,score,alarm,change,cause\n"));
-  Watching watching(std::move(made.detector), recording.interval(), made.matching.headers());
+  Watching watching(std::move(made.detector), made.judge, made.matching.headers());
   std::vector<double> frame(made.matching.headers().size());
   Progress progress(session);
   table::Row row;

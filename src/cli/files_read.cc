@@ -56,8 +56,7 @@ class Reading {
         values_ += frame.size();
         if (values_ > kMaxValues)
           return Error(Code::kExhausted, path + ": over 2^30 values: learn from fewer rows");
-        if (recording.rows() % 4096 == 0)
-          progress_.show(file.share_read(), "reading " + path);
+        if (recording.rows() % 4096 == 0) progress_.show(file.share_read(), "reading " + path);
       }
       if (recording.rows() == 0)
         return Error(Code::kInvalid, path + ": a header and no rows below it");
@@ -81,8 +80,8 @@ class Reading {
 };
 
 // Takes the columns without any value out of `values`, in place.
-void drop_empty(std::vector<model::Input>& inputs, std::vector<double>& values,
-                ReadNotes& notes) {
+template <class Number>
+void drop_empty(std::vector<model::Input>& inputs, std::vector<Number>& values, ReadNotes& notes) {
   const std::size_t n = inputs.size();
   std::vector<bool> any(n, false);
   std::size_t left = n;
@@ -132,15 +131,14 @@ Result<learn::Frames> read_frames(Session& session, const std::vector<std::strin
       frames.runs.push_back(frames.rows());
     fresh = false;
     frames.times.push_back(row.time);
-    frames.values.insert(frames.values.end(), frame.begin(), frame.end());
+    for (const double value : frame) frames.values.push_back(static_cast<float>(value));
   };
   LANDER_TRY(reading.each(files, begin, take));
   frames.inputs = reading.inputs();
   frames.interval = reading.interval();
   if (repeated > 0)
-    notes.notes.push_back(
-        plural(static_cast<std::int64_t>(repeated), "row", "rows") +
-        " at the time of the one before left out of learning");
+    notes.notes.push_back(plural(static_cast<std::int64_t>(repeated), "row", "rows") +
+                          " at the time of the one before left out of learning");
   drop_empty(frames.inputs, frames.values, notes);
   return frames;
 }

@@ -157,7 +157,7 @@ void choose(std::vector<Column>& columns, const Frames& frames, Survey& result) 
     if (!result.readiness.inputs.back().used) continue;
     result.used.push_back(i);
     result.constant.push_back(column.constant);
-    result.moves.push_back(column.moves);
+    result.longest_runs.push_back(column.moves ? column.longest_run : 0);
     for (std::size_t r = 0; r < fine.size(); ++r) fine[r] = fine[r] && column.fine[r];
   }
   if (!result.used.empty()) result.stretches = stretches_of(frames, fine);

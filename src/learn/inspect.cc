@@ -54,6 +54,7 @@ void find_frozen(const std::vector<float>& values, std::vector<Finding>& finding
   std::vector<Run> frozen;
   std::size_t moving_pairs = 0, changes = 0, begin = 0, length = 0, last = 0;
   const auto close = [&](std::size_t end) {
+    column.longest_run = std::max(column.longest_run, length);
     if (length >= kFrozenRun) {
       frozen.push_back({begin, end});
     } else if (length > 0) {

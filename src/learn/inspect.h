@@ -22,6 +22,7 @@ struct Column {
   std::vector<bool> fine;                   // one a row: present, plausible, alive
   bool constant = false;                    // never changes at all
   bool moves = false;                       // by nature: it changes most of the time
+  std::size_t longest_run = 0;              // rows of one value, frozen or not
   double missing = 0, frozen = 0, bad = 0;  // shares of rows
 };
 Column inspect(const Frames& frames, std::size_t input);
@@ -36,7 +37,8 @@ struct Survey {
   Readiness readiness;
   std::vector<std::size_t> used;      // inputs, ascending
   std::vector<Stretch> stretches;     // in which all the used inputs are fine
-  std::vector<bool> constant, moves;  // one a used input
+  std::vector<bool> constant;             // one a used input: never changes
+  std::vector<std::size_t> longest_runs;  // one a used input; 0: it stands still by nature
 };
 Survey survey(const Frames& frames);
 

@@ -10,7 +10,6 @@
 #include <string>
 
 #include "learn/limit.h"
-#include "model/t2q.h"
 
 namespace lander::learn {
 namespace {
@@ -213,7 +212,7 @@ TEST(Learn, LimitsAreSetOnAHeldBackPartAndTheModelSaysSo) {
   EXPECT_LE(metric("held_max_score"), 1 / 1.1 + 1e-9);
   EXPECT_GT(metric("held_max_score"), 0.2);
   EXPECT_GE(metric("held_blocks"), 10);
-  EXPECT_EQ(model.lineage.method, "t2q");
+  EXPECT_EQ(model.lineage.method, "mewma");
   EXPECT_EQ(model.lineage.parent, "parent");
   EXPECT_EQ(model.lineage.labels_digest, "labels");
   EXPECT_EQ(model.lineage.trained_to, 1999 * base::kSecond);
@@ -246,8 +245,8 @@ TEST(Learn, SamplesThatMissTheirFrameNowAndThenDoNotPreventLearning) {
   SimulatedPlant plant(17);
   Frames frames = plant.healthy(900);
   std::mt19937_64 random(17);
-  for (double& value : frames.values) {
-    if (random() % 5 == 0) value = kMissing;
+  for (float& value : frames.values) {
+    if (random() % 5 == 0) value = static_cast<float>(kMissing);
   }
   auto model = train(frames, request());
   ASSERT_TRUE(model.ok()) << model.error().message();
@@ -355,8 +354,7 @@ TEST(Readiness, DataOfLessThanADayIsReadyButTheOperatorIsWarned) {
   SimulatedPlant plant(18);
   Frames frames = plant.healthy(600);
   EXPECT_TRUE(assess(frames).ready);
-  EXPECT_NE(assess(frames).reason.find("10 of 10 minutes healthy; less than a day"),
-            std::string::npos)
+  EXPECT_NE(assess(frames).reason.find("10 of 10 minutes healthy; less than a day"), std::string::npos)
       << assess(frames).reason;
   for (std::size_t r = 300; r < 600; ++r) frames.times[r] += base::kDay;
   EXPECT_EQ(assess(frames).reason, "10 minutes healthy of 24.2 hours");

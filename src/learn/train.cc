@@ -215,19 +215,11 @@ void set_levels(const Context& c, model::Mewma& p) {
 }
 
 void set_frozen(const Context& c, model::Mewma& p) {
-  const std::size_t n = c.inputs();
-  std::vector<double> longest(n, 0), run(n, 0), last(n, NAN);
-  each_row(c.frames, c.survey.used, c.survey.stretches, [&](std::size_t, const double* row) {
-    for (std::size_t i = 0; i < n; ++i) {
-      run[i] = row[i] == last[i] ? run[i] + 1 : 1;
-      last[i] = row[i];
-      longest[i] = std::max(longest[i], run[i]);
-    }
-  });
-  for (std::size_t i = 0; i < n; ++i) {
-    const bool still =
-        !c.survey.moves[i] || longest[i] > kConstantShare * static_cast<double>(c.rows);
-    p.frozen_frames[i] = still ? 0 : kFrozenBase + kFrozenFactor * longest[i];
+  for (std::size_t i = 0; i < c.inputs(); ++i) {
+    const double longest = static_cast<double>(c.survey.longest_runs[i]);
+    const bool still = longest == 0 || longest > kConstantShare * static_cast<double>(c.rows);
+    p.frozen_frames[i] =
+        still ? 0 : kFrozenBase + kFrozenFactor * (1 + kYoungFactor * c.young) * longest;
   }
 }
 
@@ -250,10 +242,19 @@ std::vector<std::vector<double>> patterns(const Context& c, const std::vector<St
   return result;
 }
 
+double most_of(const std::vector<std::vector<double>>& series) {
+  double most = 0;
+  for (const auto& one : series) {
+    for (const double value : one) most = std::max(most, value);
+  }
+  return most;
+}
+
 // kInvalid: too few blocks to tell.
 base::Result<std::size_t> set_pattern_limit(const Context& c,
                                             const std::vector<std::vector<double>>& series,
-                                            double false_alarms_per_day, model::Mewma& p) {
+                                            double most_fitted, double false_alarms_per_day,
+                                            model::Mewma& p) {
   const BlockMaxima sample = block_maxima(series);
   if (sample.maxima.size() < 2) {
     return base::Error(base::Code::kInvalid,
@@ -267,7 +268,7 @@ base::Result<std::size_t> set_pattern_limit(const Context& c,
   const double probability = false_alarms_per_day / 2 / blocks_per_day;
   const Gumbel law = fit_gumbel(sample.maxima);
   const double seen = *std::max_element(sample.maxima.begin(), sample.maxima.end());
-  const double grown = 1 + kYoungFactor * c.young;
+  const double grown = (1 + kYoungFactor * c.young) * std::max(1.0, seen / most_fitted);
   const double limit = law.upper_quantile(probability);
   p.pattern.at = std::clamp(grown * std::max(limit, kEmpiricalMargin * seen), 1e-3, 1e6);
   p.pattern.per_e_fold =
@@ -308,14 +309,6 @@ model::Model describe(const Context& c, const Request& request) {
 
 base::Error invalid(const std::string& why) { return base::Error(base::Code::kInvalid, why); }
 
-double most_of(const std::vector<std::vector<double>>& series) {
-  double most = 0;
-  for (const auto& one : series) {
-    for (const double value : one) most = std::max(most, value);
-  }
-  return most;
-}
-
 }  // namespace
 
 base::Result<model::Model> train(const Frames& frames, const Request& request,
@@ -350,6 +343,7 @@ base::Result<model::Model> train(const Frames& frames, const Request& request,
   // The limit is set by what a fit on the first part says of the rest; the model is then fitted to
   // all.
   const Moments fit = moments(c, parts.fit, p);
+  const std::vector<Stretch> fitted = without_harmless(frames, parts.fit);
   const std::vector<Stretch> judged = without_harmless(frames, parts.held);
   const auto n = static_cast<Eigen::Index>(c.inputs());
   Eigen::MatrixXd harmless = Eigen::MatrixXd::Zero(n, n);
@@ -360,7 +354,8 @@ base::Result<model::Model> train(const Frames& frames, const Request& request,
     set_pattern(c, fit, harmless, p);
     LANDER_TRY(model::validate(p));
     held = patterns(c, judged, p);
-    LANDER_ASSIGN(blocks, set_pattern_limit(c, held, request.false_alarms_per_day, p));
+    LANDER_ASSIGN(blocks, set_pattern_limit(c, held, most_of(patterns(c, fitted, p)),
+                                            request.false_alarms_per_day, p));
     const std::vector<double> direction =
         i < kMostWidened ? beyond_limit(frames, found.used, p) : std::vector<double>();
     if (direction.empty()) break;

@@ -100,7 +100,8 @@ MewmaDetector::MewmaDetector(Mewma parameters, double budget_e_folds)
 void MewmaDetector::reset() {
   const std::size_t n = inputs();
   d_.assign(n, 0);
-  slow_ = parameters_.middle;
+  quick_ = slow_ = parameters_.middle;
+  levels_.assign(n, 0);
   last_.assign(n, std::numeric_limits<double>::quiet_NaN());
   run_.assign(n, 0);
   pattern_ = level_ = 0;
@@ -121,10 +122,17 @@ bool MewmaDetector::take(std::span<const double> frame) {
     run_[i] = x == last_[i] ? run_[i] + 1 : 1;
     last_[i] = x;
     d_[i] += p.fast * (squash((x - p.centre[i]) / p.scale[i]) - p.mean[i] - d_[i]);
+    quick_[i] += p.fast * (x - quick_[i]);
     slow_[i] += p.slow * (x - slow_[i]);
   }
   if (gaps > 0) imputer_.fill(d_, missing_);
   return true;
+}
+
+double MewmaDetector::level_of(std::size_t i) const {
+  const double quick = quick_[i] - parameters_.middle[i], slow = slow_[i] - parameters_.middle[i];
+  if (quick * slow <= 0) return 0;
+  return std::min(std::abs(quick), std::abs(slow)) / parameters_.tolerance[i];
 }
 
 void MewmaDetector::explain_pattern() {
@@ -147,8 +155,7 @@ void MewmaDetector::explain_pattern() {
 void MewmaDetector::explain_level() {
   double total = 0;
   for (std::size_t i = 0; i < inputs(); ++i) {
-    const double ratio = (slow_[i] - parameters_.middle[i]) / parameters_.tolerance[i];
-    score_.shares[i] = missing_[i] ? 0 : std::min(ratio * ratio, 1e12);
+    score_.shares[i] = std::min(levels_[i] * levels_[i], 1e12);
     total += score_.shares[i];
     score_.expected[i] = parameters_.middle[i];
   }
@@ -193,9 +200,8 @@ const Score& MewmaDetector::score(std::span<const double> frame, base::TimeUs /*
   pattern_ = std::sqrt(square);
   level_ = 0;
   for (std::size_t i = 0; i < n; ++i) {
-    if (missing_[i]) continue;
-    level_ = std::max(level_,
-                      std::abs(slow_[i] - parameters_.middle[i]) / parameters_.tolerance[i]);
+    levels_[i] = missing_[i] ? 0 : level_of(i);
+    level_ = std::max(level_, levels_[i]);
   }
   const double pattern = pattern_ / pattern_limit_, level = level_ / level_limit_;
   const double alarm = std::max(pattern, level);

@@ -5,7 +5,9 @@
 // all was well, so that what is slow is judged by how slow things wander, and noise by what is left
 // of it. squash is linear up to kKnee and logarithmic beyond: one wild value weighs little, a wild
 // regime still counts, and the average comes back soon after it.
-// Level: s = slow EWMA of x, level = max |s_i - middle_i| / tolerance_i.
+// Level: q and s are the fast and the slow EWMA of x, and
+// level = max over i of min(|q_i - middle_i|, |s_i - middle_i|) / tolerance_i where both lie on one
+// side: what counts has lasted, and ends as soon as it is over.
 //
 // alarm = max(pattern / its limit, level / its limit). The score is the alarm from kAlarmBand up; below
 // it ranks by pattern alone, so that two runs can be compared however well their limits are known.
@@ -74,6 +76,7 @@ class MewmaDetector final : public Detector {
 
  private:
   bool take(std::span<const double> frame);
+  double level_of(std::size_t input) const;
   void explain_pattern();
   void explain_level();
   void consider_frozen();
@@ -81,7 +84,8 @@ class MewmaDetector final : public Detector {
   Mewma parameters_;
   double pattern_limit_, level_limit_;
   Imputer imputer_;                    // holds P
-  std::vector<double> d_, slow_;       // n
+  std::vector<double> d_, quick_, slow_;  // n
+  std::vector<double> levels_;            // n
   std::vector<std::uint8_t> missing_;  // n
   std::vector<double> last_, run_;     // raw value, and for how many frames it has been that
   double pattern_ = 0, level_ = 0;

@@ -1,17 +1,9 @@
 #include "model/predictor.h"
 
+#include "model/classify.h"
 #include "model/life.h"
 
 namespace lander::model {
-namespace {
-
-base::Error unknown(const Model& model) {
-  return base::Error(base::Code::kUnsupported,
-                     "model method \"" + model.lineage.method + "\" is not known here");
-}
-
-}  // namespace
-
 base::Result<Kind> kind_of(const Model& model) {
   if (model.lineage.method == "life") return Kind::kLife;
   if (model.lineage.method == "class") return Kind::kClass;
@@ -23,7 +15,7 @@ base::Result<std::unique_ptr<Predictor>> make_predictor(const Model& model) {
   if (kind == Kind::kDetector) {
     return base::Error(base::Code::kInvalid, "model: a detector; it does not predict");
   }
-  if (kind != Kind::kLife) return unknown(model);
+  if (kind == Kind::kClass) return make_classifier(model);
   LANDER_ASSIGN(Life life, decode_life(model.body));
   if (life.plan.inputs != model.inputs.size()) {
     return base::Error(base::Code::kInvalid,
@@ -38,7 +30,10 @@ base::Result<Roles> roles(const Model& model) {
   if (kind == Kind::kDetector) {
     return base::Error(base::Code::kInvalid, "model: a detector has no unit and no label");
   }
-  if (kind != Kind::kLife) return unknown(model);
+  if (kind == Kind::kClass) {
+    LANDER_ASSIGN(Classify parameters, decode_classify(model.body));
+    return Roles{.unit = {}, .time = {}, .label = std::move(parameters.label)};
+  }
   LANDER_ASSIGN(const Life life, decode_life(model.body));
   return life.roles;
 }

@@ -11,12 +11,14 @@
 namespace lander::model {
 namespace {
 
-constexpr std::size_t kMostLags = 4096, kFewestLags = 256;
+constexpr std::size_t kMostLags = 2048, kFewestLags = 256;
 constexpr std::size_t kAllLags = 1 << 20;  // of all inputs together: a bound on memory and time
 constexpr std::size_t kFirst = 32;         // values that set an input's centre and unit
+constexpr double kAbsurd = 1e30;           // no quantity in any unit: as good as missing
 constexpr double kSpreadRate = 0.001;
+constexpr double kMostSpreads = 10;     // by which one value may move level and spread
 constexpr double kFloor = 0.05;         // spreads: a novelty below it is none
-constexpr double kLeastFloor = 1e-3;    // units
+constexpr double kLeastFloor = 1e-6;    // units
 constexpr std::uint32_t kAstray = 100;  // values in a row beyond all scale: the input began anew
 
 constexpr double kHabituation = 0.995;  // of the memory of a peak that is left a frame later
@@ -54,6 +56,7 @@ class Channel {
   void reset() {
     first_count_ = 0;
     astray_ = 0;
+    taken_ = 0;
     level_ = spread_ = surprise_ = 0;
     novelty_.reset();
     tails_ = {};
@@ -67,8 +70,8 @@ class Channel {
   void settle() {
     centre_ = median(first_);
     std::array<double, kFirst> apart;
-    for (std::size_t i = 0; i < kFirst; ++i) apart[i] = std::abs(first_[i] / 2 - centre_ / 2);
-    unit_ = 2 * median(apart);
+    for (std::size_t i = 0; i < kFirst; ++i) apart[i] = std::abs(first_[i] - centre_);
+    unit_ = median(apart);
     if (!(unit_ > std::abs(centre_) * 1e-6)) unit_ = std::abs(centre_) * 1e-3;
     if (!(unit_ > 1e-290)) unit_ = 1;
     for (const double value : first_) take(value);
@@ -76,7 +79,7 @@ class Channel {
 
   void take(double value) {
     constexpr double kMost = SurpriseNovelty::kMost;
-    const double z = std::clamp(value / unit_ - centre_ / unit_, -kMost, kMost);
+    const double z = std::clamp((value - centre_) / unit_, -kMost, kMost);
     expected_ = novelty_.ready() ? centre_ + unit_ * novelty_.expected() : value;
     novelty_.step(static_cast<float>(z));
     surprise_ = 0;
@@ -86,12 +89,17 @@ class Channel {
         surprise_ += tails_[i].step(novelty_.novelty(i), floor);
       }
     }
-    ++taken_;
-    const double rate = std::max(kSpreadRate, 1 / static_cast<double>(taken_));
-    level_ += rate * (z - level_);
-    spread_ += rate * (std::abs(z - level_) - spread_);
+    follow(z);
     astray_ = std::abs(z) < kMost ? 0 : astray_ + 1;
     if (astray_ >= kAstray) reset();
+  }
+
+  void follow(double z) {
+    ++taken_;
+    const double rate = std::max(kSpreadRate, 1 / static_cast<double>(taken_));
+    const double most = spread_ > 0 ? kMostSpreads * spread_ : std::abs(z - level_);
+    level_ += rate * std::clamp(z - level_, -most, most);
+    spread_ += rate * (std::min(std::abs(z - level_), most) - spread_);
   }
 
   std::array<double, kFirst> first_{};
@@ -121,19 +129,19 @@ class SurpriseDetector final : public Detector {
     double most = 0, sum = 0;
     for (std::size_t i = 0; i < frame.size(); ++i) {
       score_.shares[i] = 0;
-      if (!std::isfinite(frame[i])) continue;
+      if (!(std::abs(frame[i]) < kAbsurd)) continue;  // NaN, too
       ++present;
       channels_[i].step(frame[i]);
-      score_.shares[i] = channels_[i].surprise();
+      score_.shares[i] = channels_[i].surprise() * channels_[i].surprise();
       score_.expected[i] = channels_[i].expected();
       most = std::max(most, channels_[i].surprise());
-      sum += channels_[i].surprise();
+      sum += score_.shares[i];
     }
     for (double& share : score_.shares) {
       share = sum > 0 ? share / sum : 1 / static_cast<double>(frame.size());
     }
     score_.valid = present > 0;
-    if (present > 0) judge_news(most - std::log10(static_cast<double>(present)));
+    if (present > 0) judge_news(most / limit(present));
     return score_;
   }
 
@@ -155,18 +163,18 @@ class SurpriseDetector final : public Detector {
                                       : 1;
   }
 
-  double limit() const {
+  // The budget is shared by the inputs (Bonferroni).
+  double limit(std::size_t present) const {
     const double interval = interval_ > 0 ? interval_ : static_cast<double>(base::kSecond);
-    const double frames = static_cast<double>(base::kDay) / interval / per_day_;
-    return kLimitBase + kLimitPerDecade * std::log10(std::max(frames, 1.0));
+    const double values =
+        static_cast<double>(base::kDay) / interval / per_day_ * static_cast<double>(present);
+    return kLimitBase + kLimitPerDecade * std::log10(std::max(values, 1.0));
   }
 
-  void judge_news(double surprise) {
-    surprise = std::max(surprise, 0.0);
-    const bool news = surprise > kRenewed * memory_;
+  void judge_news(double score) {
+    const bool news = score > kRenewed * memory_;
     memory_ *= kHabituation;
-    if (news) memory_ = std::max(memory_, surprise);
-    const double score = surprise / limit();
+    if (news) memory_ = std::max(memory_, score);
     score_.score = news ? score : std::min(score, kMuted);
   }
 

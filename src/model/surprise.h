@@ -17,13 +17,14 @@
 namespace lander::model {
 
 // `inputs`: of a frame, 1..kMaxInputs. Memory bounded, however long it runs: 16 bytes a lag and
-// input, 64 KiB for one input, 16 MiB for the most; all of it taken when it is made.
+// input, 32 KiB for one input, 16 MiB for the most; all of it taken when it is made.
 struct SurpriseOptions {
   std::size_t inputs = 1;
   double false_alarms_per_day = 1.0 / 30;
 };
-// Score::shares: by each input's own surprise. Score::expected: what followed the most similar
-// stretch of the past. A frame without any value is invalid; while it learns the score is 0.
+// Score::shares: by the square of each input's own surprise. Score::expected: what followed the
+// most similar stretch of the past. A frame without any value is invalid; while it learns the score
+// is 0. A value of 1e30 or more counts as missing.
 std::unique_ptr<Detector> make_surprise(const SurpriseOptions& options);
 
 // What fits it: the score habituates by itself, so the alarm needs no delays.

@@ -46,16 +46,18 @@ void SurpriseNovelty::compare(float value, const float* __restrict past) {
   }
 }
 
-// Where the past began, the mismatch holds less than its span: those lags are left out.
+// Where the past began, a stretch is matched by as much of it as there is.
 float SurpriseNovelty::nearest(std::size_t span) const {
   const float* mismatch = mismatch_[span].data();
   const std::size_t from = kNearest[span];
-  const std::size_t to = std::min<std::size_t>(seen_ - from, lags_);
+  const std::size_t to = std::min<std::size_t>(seen_ - 1, lags_);
   std::array<float, kLane> least;
   least.fill(mismatch[from]);
-  for (std::size_t l = from; l + kLane <= to; l += kLane) {
+  std::size_t l = from;
+  for (; l + kLane <= to; l += kLane) {
     for (std::size_t i = 0; i < kLane; ++i) least[i] = std::min(mismatch[l + i], least[i]);
   }
+  for (; l < to; ++l) least[0] = std::min(mismatch[l], least[0]);
   return *std::min_element(least.begin(), least.end());
 }
 

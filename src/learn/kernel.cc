@@ -1,0 +1,188 @@
+#include "learn/kernel.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include <Eigen/Dense>
+
+#include "base/check.h"
+
+namespace lander::learn {
+namespace {
+
+constexpr double kWidths[] = {1, 3}, kRidges[] = {0.01, 0.03, 0.1, 0.3};
+constexpr double kSharpness[] = {3, 5, 8, 12, 20};  // of a softmax over scores around 0..1
+
+// Centre and scale of a feature over the rows; scale 0: constant.
+void standardise(const KernelTask& task, std::size_t f, float& centre, float& scale) {
+  std::vector<float> values;
+  for (const std::uint32_t row : task.rows) {
+    const float value = task.values[row * task.features + f];
+    if (!std::isnan(value)) values.push_back(value);
+  }
+  centre = scale = 0;
+  if (values.size() < 2) return;
+  std::sort(values.begin(), values.end());
+  const auto at = [&](double share) {
+    return values[static_cast<std::size_t>(share * static_cast<double>(values.size() - 1))];
+  };
+  const double low = at(0.05), high = at(0.95);
+  double sum = 0, squares = 0;  // of what lies within a range beyond the middle 90 %
+  const double room = std::max(high - low, 0.0);
+  for (const double value : values) sum += std::clamp(value, low - room, high + room);
+  const double middle = sum / static_cast<double>(values.size());
+  for (double value : values) {
+    value = std::clamp(value, low - room, high + room) - middle;
+    squares += value * value;
+  }
+  double spread = std::sqrt(squares / static_cast<double>(values.size()));
+  // Nearly always the same: what differs is rare, and one step of its own size.
+  if (room == 0) spread = (double{values.back()} - double{values.front()}) / 4;
+  if (!(spread > 1e-9 * std::max(std::abs(middle), 1e-3))) return;
+  centre = static_cast<float>(middle);
+  scale = static_cast<float>(std::min(spread, 1e30));
+}
+
+model::Kernel supports_of(const KernelTask& task) {
+  model::Kernel kernel;
+  kernel.centre.resize(task.features);
+  kernel.scale.resize(task.features);
+  for (std::size_t f = 0; f < task.features; ++f) {
+    standardise(task, f, kernel.centre[f], kernel.scale[f]);
+  }
+  kernel.supports.reserve(task.rows.size() * task.features);
+  for (const std::uint32_t row : task.rows) {
+    for (std::size_t f = 0; f < task.features; ++f) {
+      kernel.supports.push_back(
+          model::compress(task.values[row * task.features + f], kernel.centre[f], kernel.scale[f]));
+    }
+  }
+  return kernel;
+}
+
+Eigen::MatrixXd distances(const model::Kernel& kernel) {
+  const std::size_t rows = kernel.rows(), features = kernel.features();
+  Eigen::MatrixXd result = Eigen::MatrixXd::Zero(Eigen::Index(rows), Eigen::Index(rows));
+  const auto support = [&](std::size_t r) {
+    return std::span<const std::int8_t>(&kernel.supports[r * features], features);
+  };
+  for (std::size_t a = 0; a < rows; ++a) {
+    for (std::size_t b = 0; b < a; ++b) {
+      result(Eigen::Index(a), Eigen::Index(b)) = result(Eigen::Index(b), Eigen::Index(a)) =
+          model::distance(support(a), support(b));
+    }
+  }
+  return result;
+}
+
+double median_distance(const Eigen::MatrixXd& distances) {
+  std::vector<double> values;
+  for (Eigen::Index a = 0; a < distances.rows(); ++a) {
+    for (Eigen::Index b = 0; b < a; ++b) values.push_back(distances(a, b));
+  }
+  if (values.empty()) return 1;
+  const auto middle = values.begin() + std::ptrdiff_t(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return std::max(*middle, 1.0);
+}
+
+// One column a class: 1 where the row is of it, less the class' share.
+Eigen::MatrixXd targets_of(const KernelTask& task, Eigen::RowVectorXd& base) {
+  Eigen::MatrixXd targets =
+      Eigen::MatrixXd::Zero(Eigen::Index(task.rows.size()), Eigen::Index(task.class_count));
+  for (std::size_t i = 0; i < task.rows.size(); ++i) {
+    targets(Eigen::Index(i), task.classes[task.rows[i]]) = 1;
+  }
+  base = targets.colwise().mean();
+  targets.rowwise() -= base;
+  return targets;
+}
+
+double log_loss(const KernelTask& task, const Eigen::MatrixXd& scores) {
+  double least = 1e300;
+  for (const double sharpness : kSharpness) {
+    double loss = 0;
+    for (Eigen::Index i = 0; i < scores.rows(); ++i) {
+      const double most = scores.row(i).maxCoeff();
+      double sum = 0;
+      for (Eigen::Index c = 0; c < scores.cols(); ++c) {
+        sum += std::exp(sharpness * (scores(i, c) - most));
+      }
+      const auto truth = task.classes[task.rows[static_cast<std::size_t>(i)]];
+      loss += std::log(sum) - sharpness * (scores(i, truth) - most);
+    }
+    least = std::min(least, loss);
+  }
+  return least;
+}
+
+}  // namespace
+
+KernelShape choose_shape(const KernelTask& task) {
+  const Eigen::MatrixXd far = distances(supports_of(task));
+  const double scale = median_distance(far);
+  Eigen::RowVectorXd base;
+  const Eigen::MatrixXd targets = targets_of(task, base);
+  const auto identity = Eigen::MatrixXd::Identity(far.rows(), far.cols());
+  KernelShape best;
+  double least = 1e300;
+  for (const double width : kWidths) {
+    const Eigen::MatrixXd near = (-far / (width * scale)).array().exp();
+    for (const double ridge : kRidges) {
+      const Eigen::LLT<Eigen::MatrixXd> solver(near + ridge * identity);
+      if (solver.info() != Eigen::Success) continue;
+      const Eigen::MatrixXd inverse = solver.solve(identity);
+      const Eigen::MatrixXd weights = inverse * targets;
+      Eigen::MatrixXd left_out = targets - inverse.diagonal().cwiseInverse().asDiagonal() * weights;
+      left_out.rowwise() += base;
+      const double loss = log_loss(task, left_out);
+      if (loss < least) best = {width, ridge};
+      least = std::min(least, loss);
+    }
+  }
+  return best;
+}
+
+model::Kernel fit_kernel(const KernelTask& task, const KernelShape& shape) {
+  LANDER_CHECK(!task.rows.empty() && task.rows.size() <= model::kMaxSupports);
+  model::Kernel kernel = supports_of(task);
+  Eigen::MatrixXd near = distances(kernel);
+  kernel.width = shape.width * median_distance(near);
+  near = (-near / kernel.width).array().exp();
+  near.diagonal().array() += shape.ridge;
+  Eigen::RowVectorXd base;
+  const Eigen::MatrixXd targets = targets_of(task, base);
+  // The Laplace kernel is positive definite, and the ridge is far above rounding.
+  const Eigen::MatrixXd weights = near.llt().solve(targets);
+  for (Eigen::Index i = 0; i < weights.rows(); ++i) {
+    for (Eigen::Index c = 0; c < weights.cols(); ++c) {
+      kernel.weights.push_back(static_cast<float>(weights(i, c)));
+    }
+  }
+  for (Eigen::Index c = 0; c < base.cols(); ++c) {
+    kernel.base.push_back(static_cast<float>(base(c)));
+  }
+  return kernel;
+}
+
+std::vector<double> nearest_others(const model::Kernel& kernel) {
+  const std::size_t rows = kernel.rows(), features = kernel.features();
+  std::vector<double> result, far;
+  for (std::size_t a = 0; a < rows; ++a) {
+    far.clear();
+    for (std::size_t b = 0; b < rows; ++b) {
+      if (b == a) continue;
+      far.push_back(model::distance({&kernel.supports[a * features], features},
+                                    {&kernel.supports[b * features], features}));
+    }
+    const std::size_t near = std::min(far.size(), model::kMaxNeighbours);
+    std::partial_sort(far.begin(), far.begin() + std::ptrdiff_t(near), far.end());
+    double sum = 0;
+    for (std::size_t i = 0; i < near; ++i) sum += far[i];
+    result.push_back(near > 0 ? sum / static_cast<double>(near) : 0);
+  }
+  return result;
+}
+
+}  // namespace lander::learn
