@@ -27,6 +27,11 @@ void add_file_options(CLI::App* command, FileOptions& options) {
       ->type_name("COL");
 }
 
+void add_plot(CLI::App* command, std::string& plot) {
+  command->add_option("--plot", plot, "A picture: .html to look into, or .png")
+      ->type_name("FILE");
+}
+
 void add_interval(CLI::App* command, FileOptions& options) {
   command
       ->add_option("--interval", options.interval,
@@ -74,6 +79,7 @@ void add_files(Commands& commands) {
       ->add_option("--false-alarms", detect->rate,
                    "How many at most (default: the model's, else 1/30d)")
       ->check(is_rate());
+  add_plot(detecting, detect->plot);
   add_file_options(detecting, detect->options);
   add_interval(detecting, detect->options);
 
@@ -89,6 +95,7 @@ void add_files(Commands& commands) {
       ->required();
   predicting->add_option("-o,--out", predict->out, "Where the table goes; without, or -: stdout")
       ->type_name("OUT.csv");
+  add_plot(predicting, predict->plot);
   add_file_options(predicting, predict->options);
 }
 
