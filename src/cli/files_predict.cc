@@ -203,7 +203,10 @@ class Predicting {
     Table table(life_ ? std::vector<std::string>{"UNIT", ">REMAINING"}
                       : std::vector<std::string>{"CLASS", ">ROWS"});
     std::size_t shown = 0;
-    for (const auto& [unit, life] : told.lives) {
+    std::vector<std::pair<double, std::string>> soonest;
+    for (const auto& [unit, life] : told.lives) soonest.emplace_back(life, unit);
+    std::sort(soonest.begin(), soonest.end());
+    for (const auto& [life, unit] : soonest) {
       if (shown++ < kShown) table.add({unit, number_text(std::round(10 * life) / 10)});
     }
     for (const auto& [label, count] : told.labels) {

@@ -38,6 +38,7 @@ struct Plot {
   std::vector<Panel> panels;
   std::vector<PlotSpan> alarms;
   std::vector<PlotMark> marks;
+  std::string mark = "change";  // what they mark
   std::string each;  // what one point of the lines stands for; empty: one row
 };
 

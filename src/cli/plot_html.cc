@@ -54,7 +54,7 @@ std::string data_of(const Plot& plot) {
   std::string out = "{\"title\":" + quoted(plot.title) + ",\"facts\":" +
                     Json(plot.facts).dump(-1, ' ', false, Json::error_handler_t::replace) +
                     ",\"times\":" + (plot.times ? "true" : "false") +
-                    ",\"each\":" + quoted(plot.each) + ",\"x\":";
+                    ",\"mark\":" + quoted(plot.mark) + ",\"each\":" + quoted(plot.each) + ",\"x\":";
   append(out, plot.x, "%.15g");
   out += ",\"panels\":[";
   for (std::size_t i = 0; i < plot.panels.size(); ++i) {
