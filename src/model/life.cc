@@ -54,7 +54,7 @@ void LifeFeatures::standardise(std::span<const double> row) {
     const double z = (row[plan_.sensors[i]] - plan_.mean[at]) / plan_.scale[at];
     if (std::isfinite(z)) z_[i] = std::clamp(z, -kLifeClip, kLifeClip);
   }
-  for (std::size_t m = 0; m < plan_.members(); ++m) {
+  for (std::size_t m = 0; m < plan_.indices(); ++m) {
     double sum = 0;
     for (std::size_t i = 0; i < sensors; ++i) {
       if (!std::isnan(z_[i])) sum += plan_.health[m * sensors + i] * z_[i];
@@ -154,7 +154,7 @@ const Prediction& LifePredictor::predict(std::span<const double> row, double tim
   return prediction_;
 }
 
-// By the size of each sensor's part in the members' mean health index.
+// By the size of each sensor's part in the health indices.
 void LifePredictor::explain() {
   const LifePlan& plan = life_.plan;
   const std::size_t sensors = plan.sensors.size();
@@ -162,8 +162,9 @@ void LifePredictor::explain() {
   double total = 0;
   for (std::size_t i = 0; i < sensors; ++i) {
     double weight = 0;
-    for (std::size_t m = 0; m < plan.members(); ++m) weight += plan.health[m * sensors + i];
-    const double part = std::isnan(state[i]) ? 0 : std::abs(weight * state[i]);
+    for (std::size_t m = 0; m < plan.indices(); ++m)
+      weight += std::abs(plan.health[m * sensors + i]);
+    const double part = std::isnan(state[i]) ? 0 : weight * std::abs(state[i]);
     prediction_.shares[plan.sensors[i]] = part;
     total += part;
   }

@@ -11,7 +11,7 @@ namespace {
 // Two spans: a sudden event and a strange course. The lags nearest to now would match by mere
 // smoothness: left out, about twice the span.
 constexpr std::array<float, kSurpriseSpans> kSpans = {4, 12};
-constexpr std::array<std::size_t, kSurpriseSpans> kNearest = {16, 32};
+constexpr std::array<std::size_t, kSurpriseSpans> kNearest = {12, 28};
 constexpr std::size_t kLane = 8;    // floats that the compiler may handle at once
 constexpr std::size_t kBlock = 64;  // of lags
 
