@@ -40,9 +40,8 @@ Plot plot_of(const std::string& file, const Watching& watching, bool has_times) 
   plot.panels.push_back(std::move(score));
   std::vector<std::size_t> order(n);
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return data.weight(a) > data.weight(b);
-  });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return data.weight(a) > data.weight(b); });
   for (std::size_t i = 0; i < std::min(n, kMostPanels); ++i) {
     Panel panel;
     const table::Sensor sensor = table::sensor_of(watching.names()[order[i]]);
