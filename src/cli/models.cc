@@ -371,8 +371,9 @@ void add_models(Commands& commands) {
   auto* model = commands.group("model", "Models: list, show, history, promote, roll back", kDaily);
   auto pick = std::make_shared<Pick>();
   commands.add(model, "list", "Which models watch which asset", "lander model list", list);
-  auto* showing = commands.add(model, "show", "What a model was made of", "lander model show --card pump.model",
-                               [pick](Session& session) { return show(session, *pick); });
+  auto* showing =
+      commands.add(model, "show", "What a model was made of", "lander model show --card pump.model",
+                   [pick](Session& session) { return show(session, *pick); });
   showing->add_option("MODEL", pick->digest,
                       "A file; or at a site a digest, or its beginning; default: all there");
   showing->add_flag("--card", pick->card,
