@@ -52,6 +52,7 @@ TEST_F(CliTest, EveryCommandHasHelpWithAnExample) {
                                                      {"learn"},
                                                      {"model", "list"},
                                                      {"model", "show"},
+                                                     {"model", "export"},
                                                      {"model", "promote"},
                                                      {"model", "rollback"},
                                                      {"link", "status"},

@@ -133,6 +133,9 @@ TEST_F(FilesTest, WrongCallsSayWhatIsRightAndLeaveNoFile) {
       {{"detect", folder_, "-o", out}, 1, "this is a folder"},
       {{"detect", folder_ + "/none.csv", "-o", out}, 1, "No such file"},
       {{"detect", csv, "-m", csv, "-o", out}, 1, "does not start with LANDMDL1"},
+      {{"model", "export", csv, "-o", out}, 1, "does not start with LANDMDL1"},
+      {{"model", "export", csv, "-o", csv}, 2, "would write over what is read"},
+      {{"model", "export", csv}, 2, "--out"},
       {{"learn", csv, "-o", out}, 1, "not ready to learn"},
   };
   for (const auto& row : rows) {

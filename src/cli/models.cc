@@ -1,4 +1,4 @@
-// readiness, learn, model list|show|history|promote|rollback.
+// readiness, learn, model list|show|export|history|promote|rollback.
 #include <cmath>
 
 #include <nlohmann/json.hpp>
@@ -24,7 +24,7 @@ struct Learn {
   LearnOrder files;
 };
 struct Pick {
-  std::string asset, digest;
+  std::string asset, digest, out;
   bool card = false;
 };
 
@@ -368,7 +368,8 @@ void add_models(Commands& commands) {
   learning->add_flag("--wait", wanted->wait, "With --asset: until the model is there");
   learning->add_option("--cancel", wanted->cancel, "End this job at the site instead");
 
-  auto* model = commands.group("model", "Models: list, show, history, promote, roll back", kDaily);
+  auto* model =
+      commands.group("model", "Models: list, show, export, history, promote, roll back", kDaily);
   auto pick = std::make_shared<Pick>();
   commands.add(model, "list", "Which models watch which asset", "lander model list", list);
   auto* showing =
@@ -379,6 +380,14 @@ void add_models(Commands& commands) {
   showing->add_flag("--card", pick->card,
                     "As a model card in Markdown: what for, of what, how good, its limits");
   showing->add_option("--asset", pick->asset, "Those of one asset");
+  auto* exporting = commands.add(
+      model, "export", "A detector's file as ONNX, for other programs",
+      "lander model export pump.model -o pump.onnx",
+      [pick](Session& session) { return export_model_file(session, pick->digest, pick->out); });
+  exporting->add_option("MODEL", pick->digest, "A file, made by `lander learn`")->required();
+  exporting->add_option("-o,--out", pick->out, "Where the ONNX model goes")
+      ->type_name("FILE.onnx")
+      ->required();
   auto* telling =
       commands.add(model, "history", "What was trained, promoted, refused and rolled back, and why",
                    "lander model history --asset line-1/pump-1",

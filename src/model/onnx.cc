@@ -347,9 +347,9 @@ base::Result<base::Bytes> to_onnx(const Model& model) {
   LANDER_ASSIGN(const Kind kind, kind_of(model));
   if (kind != Kind::kDetector) {
     return base::Error(base::Code::kUnsupported,
-                       "model: one of kind " + model.lineage.method +
-                           " has no ONNX form: its features of a whole past, or of waves, are no "
-                           "operators of ONNX; a model of what is normal has one");
+                       "model: kind " + model.lineage.method +
+                           " has no ONNX form: it predicts from statistics of a whole past or of "
+                           "waves, which the export does not write; a detector has one");
   }
   LANDER_TRY(make_detector(model));
   Writer writer(model.lineage.method);

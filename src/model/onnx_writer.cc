@@ -178,7 +178,7 @@ base::Bytes Writer::model(std::string_view description,
                           std::span<const std::pair<std::string, std::string>> metadata) {
   LANDER_CHECK(graphs_.size() == 1);
   Message file, opset;
-  opset.text(1, "").number(2, kOpset);
+  opset.number(2, kOpset);
   file.number(1, kIrVersion).text(2, "lander").text(6, description);
   file.message(7, close()).message(8, opset);
   for (const auto& [key, value] : metadata) {
