@@ -107,7 +107,8 @@ Status export_model_file(Session& session, const std::string& path, const std::s
   }
   Facts facts;
   facts.add("onnx", out + ", " + bytes_text(static_cast<double>(exported->size())), Paint::kBold);
-  facts.add("model", path + ", " + short_digest(digest));
+  facts.add("model", path);
+  facts.add("digest", digest);
   session.say(facts);
   return {};
 }
