@@ -364,7 +364,7 @@ void add_models(Commands& commands) {
       [wanted](Session& session) { return learn(session, *wanted); });
   add_learn_options(learning, wanted->files);
   add_asset(learning);
-  learning->add_option("--method", wanted->method, "Of the detector (default t2q)");
+  learning->add_option("--method", wanted->method, "Of the detector (default mewma)");
   learning->add_flag("--wait", wanted->wait, "With --asset: until the model is there");
   learning->add_option("--cancel", wanted->cancel, "End this job at the site instead");
 

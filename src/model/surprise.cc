@@ -21,6 +21,7 @@ constexpr double kFloor = 0.05;         // spreads: a novelty below it is none
 constexpr double kLeastFloor = 1e-6;    // units
 constexpr std::uint32_t kAstray = 100;  // values in a row beyond all scale: the input began anew
 
+constexpr double kCopies = 0.7;        // two noisy copies of one episode are √2 further apart
 constexpr std::size_t kCoarse = 6;     // values whose mean is one value of the coarse course
 constexpr double kCoarseWeight = 0.5;  // of its surprise
 
@@ -53,9 +54,16 @@ class Course {
     novelty_.step(static_cast<float>(z));
     if (!novelty_.ready()) return 0;
     double surprise = 0;
+    bool unknown = true;
     for (std::size_t i = 0; i < kSurpriseSpans; ++i) {
-      surprise += tails_[i].step(novelty_.novelty(i), floor);
+      double novelty = novelty_.novelty(i);
+      if (tails_[i].exceeded_by(novelty, floor)) {
+        novelty = std::min(novelty, kCopies * novelty_.recalled(i));
+      }
+      unknown = unknown && tails_[i].exceeded_by(novelty, floor);
+      surprise += tails_[i].step(novelty, floor);
     }
+    if (unknown) novelty_.remember();
     return surprise;
   }
 

@@ -89,6 +89,21 @@ TEST(Surprise, WhatBecomesUsualIsNoNewsAnyMore) {
   EXPECT_LE(alarms_within(found, 20 * kDayRows, 30 * kDayRows), 1u);
 }
 
+TEST(Surprise, AnEpisodeIsKnownAgainLongAfter) {
+  std::vector<double> values = seasonal(30000, 17, 0);
+  const std::size_t first = 3000, apart = 4500;  // more frames than it compares with one by one
+  for (std::size_t at = first; at < values.size(); at += apart) {
+    for (std::size_t i = 0; i < 12; ++i) values[at + i] += 15 + static_cast<double>(i);
+  }
+  const Watched found = watch(values);
+  EXPECT_GE(alarms_within(found, first, first + 20), 1u);
+  std::size_t later = 0;
+  for (std::size_t at = first + 2 * apart; at < values.size(); at += apart) {
+    later += alarms_within(found, at, at + 20);
+  }
+  EXPECT_LE(later, 1u);
+}
+
 TEST(Surprise, OnlyThePastCounts) {
   std::vector<double> values = seasonal(2000, 7);
   const Watched before = watch(values);
