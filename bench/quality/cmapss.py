@@ -1,8 +1,6 @@
-#!/usr/bin/env python3
 """Remaining life of turbofan engines (NASA C-MAPSS), through the `lander` command as it stands.
 
-    ./dev bench quality            # all benchmarks of quality
-    python3 bench/quality/cmapss.py [--lander PROGRAM] [--data FOLDER] [--json]
+    ./dev bench quality cmapss [--data FOLDER] [--json]
 
 For each set FD00n of which a training and a test file are there: `lander learn --kind life --unit unit --time
 cycle` on the whole training file, `lander predict` on the test file, and of each engine's last row the prediction
@@ -10,16 +8,13 @@ is compared with what truly remained. Labels are capped at 125 cycles, those of 
 prediction is capped at 125 for the comparison. Score: the sum of exp(-d/13)-1 for early and exp(d/10)-1 for late
 predictions (Saxena et al. 2008). Nothing was chosen on test labels: docs/intelligence/life.md says how.
 """
-import argparse
 import csv
-import json
 import math
 import pathlib
 import subprocess
 import sys
 import tempfile
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 CAP = 125
 HEADER = ["unit", "cycle", *(f"setting{i}" for i in (1, 2, 3)), *(f"sensor{i}" for i in range(1, 22))]
 TARGETS = {"FD001": {"rmse": (11.5, 10.6), "score": (200, 169), "coverage": ((0.85, 0.95), 0.9)}}
@@ -94,10 +89,12 @@ def measure(lander, folder, name):
         "coverage": (covered, {}),
         "interval width": (sum(high - low for _, low, high in told) / len(told), {}),
     }
-    targets = TARGETS.get(name, {})
-    return [{"benchmark": f"C-MAPSS {name}", "measure": what, "value": value, "must": targets.get(what, (None, None))[0],
-             "aim": targets.get(what, (None, None))[1], "baselines": baselines, "how": HOW}
-            for what, (value, baselines) in values.items()]
+    rows = []
+    for what, (value, baselines) in values.items():
+        must, aim = TARGETS.get(name, {}).get(what, (None, None))
+        rows.append({"benchmark": f"C-MAPSS {name}", "measure": what, "value": value, "must": must, "aim": aim,
+                     "less_is_better": what != "coverage", "baselines": baselines, "how": HOW})
+    return rows
 
 
 def run(lander, data):
@@ -110,22 +107,3 @@ def run(lander, data):
             continue
         results += measure(lander, folder, name)
     return results
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--lander", default=ROOT / "build/release/bin/lander")
-    parser.add_argument("--data", type=pathlib.Path, default=ROOT.parent / "shared/data")
-    parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args()
-    results = run(asked.lander, asked.data)
-    if asked.json:
-        print(json.dumps(results))
-        return
-    for one in results:
-        beside = ", ".join(f"{what} {value:.4g}" for what, value in one["baselines"].items())
-        print(f"{one['benchmark']:16}{one['measure']:16}{one['value']:9.3f}  must {one['must']}  aim {one['aim']}  {beside}")
-
-
-if __name__ == "__main__":
-    main()

@@ -189,8 +189,11 @@ def _result(data, out, summary, texts, flags):
     if _library(data) == "polars":
         import polars
         kinds = {name: polars.String for name in ("time", *texts)}
-        frame = polars.read_csv(out, schema_overrides=kinds, missing_utf8_is_empty_string=True)
-        return frame.with_columns(polars.col(name).cast(polars.Boolean) for name in flags)
+        if flags:
+            kinds["score"] = polars.Float64
+        frame = polars.read_csv(out, schema_overrides=kinds)
+        return frame.with_columns(*(polars.col(name).fill_null("") for name in texts),
+                                  *(polars.col(name).cast(polars.Boolean) for name in flags))
     import pandas
     frame = pandas.read_csv(out, dtype={name: str for name in ("time", *texts)},
                             keep_default_na=False, na_values={"score": ["nan"]})

@@ -57,13 +57,14 @@ void say(Session& session, const DetectOrder& order, const Watching& watching) {
   const Told& told = watching.told();
   Facts facts;
   facts.add("rows", std::to_string(told.rows) + " of " + order.file);
-  facts.add("alarms", std::to_string(told.alarms) +
-                          (told.alarms == 0 ? ""
-                                            : ", " + std::to_string(told.alarm_rows) +
-                                                  " rows long together"),
-            told.alarms == 0 ? Paint::kGreen : Paint::kRed);
-  facts.add("changes", std::to_string(told.changes) +
-                           (told.change_moments.empty() ? "" : ", first at " + told.change_moments[0].text));
+  facts.add(
+      "alarms",
+      std::to_string(told.alarms) +
+          (told.alarms == 0 ? "" : ", " + std::to_string(told.alarm_rows) + " rows long together"),
+      told.alarms == 0 ? Paint::kGreen : Paint::kRed);
+  facts.add("changes",
+            std::to_string(told.changes) +
+                (told.change_moments.empty() ? "" : ", first at " + told.change_moments[0].text));
   facts.add("highest score", number_text(told.peak) + " (1 is the limit)" +
                                  (told.peak_time.empty() ? "" : ", at " + told.peak_time));
   facts.add("scores", order.out);
@@ -120,8 +121,8 @@ std::vector<std::string> notes_of(const table::Recording& recording, const Made&
   std::vector<std::string> notes = recording.notes();
   for (std::string& note : made.matching.notes()) notes.push_back(std::move(note));
   if (made.learned_interval > 0) {
-    const double pace = static_cast<double>(recording.interval()) /
-                        static_cast<double>(made.learned_interval);
+    const double pace =
+        static_cast<double>(recording.interval()) / static_cast<double>(made.learned_interval);
     if (pace >= kOtherPace || pace <= 1 / kOtherPace)
       notes.push_back("rows are " + length_text(recording.interval()) +
                       " apart, but the model learned " + length_text(made.learned_interval) +
@@ -162,8 +163,8 @@ Status detect_file(Session& session, const DetectOrder& order) {
     return Error(Code::kInvalid, order.file + ": a header and no rows below it");
   LANDER_TRY(out.finish());
   if (!order.plot.empty())
-    LANDER_TRY(write_plot(session, order.plot,
-                          plot_of(order.file, watching, recording.has_time())));
+    LANDER_TRY(
+        write_plot(session, order.plot, plot_of(order.file, watching, recording.has_time())));
   const auto notes = notes_of(recording, made, watching.told());
   tell_notes(session, order.file, notes);
   if (session.json) {

@@ -52,8 +52,7 @@ Json json_of(const model::Model& model, const std::string& digest, model::Kind k
           {"inputs", inputs}};
 }
 
-void say(Session& session, const model::Model& model, const std::string& digest,
-         model::Kind kind) {
+void say(Session& session, const model::Model& model, const std::string& digest, model::Kind kind) {
   const model::Lineage& lineage = model.lineage;
   Facts facts;
   facts.add("model", digest, Paint::kBold);

@@ -8,6 +8,7 @@ namespace lander::cli {
 namespace {
 
 constexpr std::size_t kMostPanels = 8;
+constexpr std::size_t kMostUnitsMarked = 40;  // more would hide what they mark
 
 double at(const Moment& moment, bool times) {
   return times ? static_cast<double>(moment.time) / 1000 : static_cast<double>(moment.row);
@@ -39,9 +40,8 @@ Plot plot_of(const std::string& file, const Watching& watching, bool has_times) 
   plot.panels.push_back(std::move(score));
   std::vector<std::size_t> order(n);
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return data.weight(a) > data.weight(b);
-  });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return data.weight(a) > data.weight(b); });
   for (std::size_t i = 0; i < std::min(n, kMostPanels); ++i) {
     Panel panel;
     const table::Sensor sensor = table::sensor_of(watching.names()[order[i]]);
@@ -111,7 +111,8 @@ Plot plot_of(const std::string& file, std::span<const Predicted> rows,
     for (std::size_t i = 0; i < low.size(); ++i) panel.middle.push_back((low[i] + high[i]) / 2);
     panel.score = true;
     plot.panels.push_back(std::move(panel));
-    plot.marks = units;
+    plot.mark = "a unit begins";
+    if (units.size() <= kMostUnitsMarked) plot.marks = units;
     return plot;
   }
   plot.facts.emplace_back("classes told", std::to_string(classes.size()));

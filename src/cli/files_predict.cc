@@ -129,8 +129,7 @@ class Predicting {
     for (std::size_t i = 0; i < order.size(); ++i) {
       const std::size_t row = order[i];
       if (i == 0 || rows.unit_of[row] != rows.unit_of[order[i - 1]]) predictor.reset();
-      const model::Prediction& p =
-          predictor.predict({&rows.values[row * n], n}, rows.times[row]);
+      const model::Prediction& p = predictor.predict({&rows.values[row * n], n}, rows.times[row]);
       answers[row] = {p.value, p.low, p.high, p.probability,
                       life_ ? std::string() : std::string(p.label)};
       if (i % 1024 == 0) {
@@ -141,10 +140,9 @@ class Predicting {
   }
 
   Status write(const std::vector<Predicted>& answers) {
-    LANDER_ASSIGN(OutputTable out,
-                  OutputTable::create(session_, order_.out,
-                                      life_ ? "row,prediction,low,high\n"
-                                            : "row,prediction,probability\n"));
+    LANDER_ASSIGN(OutputTable out, OutputTable::create(session_, order_.out,
+                                                       life_ ? "row,prediction,low,high\n"
+                                                             : "row,prediction,probability\n"));
     for (std::size_t i = 0; i < answers.size(); ++i) {
       std::string& text = out.text();
       text += std::to_string(i + 1);
@@ -203,7 +201,10 @@ class Predicting {
     Table table(life_ ? std::vector<std::string>{"UNIT", ">REMAINING"}
                       : std::vector<std::string>{"CLASS", ">ROWS"});
     std::size_t shown = 0;
-    for (const auto& [unit, life] : told.lives) {
+    std::vector<std::pair<double, std::string>> soonest;
+    for (const auto& [unit, life] : told.lives) soonest.emplace_back(life, unit);
+    std::sort(soonest.begin(), soonest.end());
+    for (const auto& [life, unit] : soonest) {
       if (shown++ < kShown) table.add({unit, number_text(std::round(10 * life) / 10)});
     }
     for (const auto& [label, count] : told.labels) {

@@ -1,4 +1,6 @@
 // learn, detect, predict and model show on files: what stands in their tables and on stderr.
+#include "cli/files.h"
+
 #include <algorithm>
 #include <cmath>
 #include <fstream>
@@ -6,7 +8,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "cli/files.h"
 #include "cli/peer_test.h"
 #include "cli/plot_data.h"
 
@@ -156,15 +157,16 @@ TEST_F(FilesTest, APlotIsOnePageThatNeedsNoNetworkAndCannotBeBrokenByANameInTheF
   std::string text = pump(500, 300);
   text.replace(text.find("Flow"), 4, "</script><b>");
   const std::string page = folder_ + "/p.html";
-  ASSERT_EQ(lander({"detect", file("a.csv", text), "--plot", page, "-o", folder_ + "/s"}), 0) << err_;
+  ASSERT_EQ(lander({"detect", file("a.csv", text), "--plot", page, "-o", folder_ + "/s"}), 0)
+      << err_;
   std::stringstream html;
   html << std::ifstream(page).rdbuf();
   EXPECT_EQ(html.str().find("src="), std::string::npos);
   EXPECT_EQ(html.str().find("</script><b>"), std::string::npos);
   EXPECT_NE(html.str().find("\\u003c/script>\\u003cb>"), std::string::npos);
-  ASSERT_EQ(lander({"detect", file("b.csv", text), "--plot", folder_ + "/p.png", "-o",
-                    folder_ + "/s"}),
-            0);
+  ASSERT_EQ(
+      lander({"detect", file("b.csv", text), "--plot", folder_ + "/p.png", "-o", folder_ + "/s"}),
+      0);
   std::ifstream png(folder_ + "/p.png");
   char first[4] = {};
   png.read(first, 4);

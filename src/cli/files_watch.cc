@@ -40,8 +40,8 @@ std::vector<std::string> causes_of(std::span<const double> shares,
   return causes;
 }
 
-Watching::Watching(std::unique_ptr<model::Detector> detector,
-                   const model::JudgeOptions& judge, std::vector<std::string> names, bool plotted)
+Watching::Watching(std::unique_ptr<model::Detector> detector, const model::JudgeOptions& judge,
+                   std::vector<std::string> names, bool plotted)
     : detector_(std::move(detector)),
       changes_(model::ChangeOptions{names.size()}),
       judge_(judge),
@@ -68,8 +68,8 @@ void Watching::step(std::span<const double> frame, const table::Row& row, std::s
   if (plot_) {
     values_.assign(frame.begin(), frame.end());
     values_.push_back(score.valid ? score.score : NAN);
-    plot_->add(row.time, values_, strange ? std::span<const double>(score.shares)
-                                          : std::span<const double>());
+    plot_->add(row.time, values_,
+               strange ? std::span<const double>(score.shares) : std::span<const double>());
   }
   count(score, row, alarm, alarm && !before, changed);
 }

@@ -48,7 +48,9 @@ class Watching {
   void step(std::span<const double> frame, const table::Row& row, std::string& out);
   const Told& told() const { return told_; }
   const std::vector<std::string>& names() const { return names_; }
-  const PlotData* plot() const { return plot_ ? &*plot_ : nullptr; }  // the score is its last series
+  const PlotData* plot() const {
+    return plot_ ? &*plot_ : nullptr;
+  }  // the score is its last series
 
  private:
   void count(const model::Score& score, const table::Row& row, bool alarm, bool raised,

@@ -1,7 +1,6 @@
 #include "cli/model_card.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "cli/files.h"
@@ -14,7 +13,13 @@ namespace {
 struct Known {
   std::string_view name, meaning;
 };
-constexpr std::array<Known, 17> kKnown = {{
+constexpr Known kKnown[] = {
+    {"inputs_left_out", "sensors that could not be learned from"},
+    {"pattern_limit", "limit of how sensors go together"},
+    {"harmless_episodes", "episodes that people called harmless"},
+    {"harmless_max_score", "highest score in those"},
+    {"accuracy_cross_validated", "share told rightly of rows left out in turn"},
+    {"log_loss_cross_validated", "how well the probabilities fit those; lower is better"},
     {"fit_rows", "rows that the parameters were fitted to"},
     {"held_rows", "rows held back, which set the limits"},
     {"held_blocks", "blocks of held-back rows behind the limits"},
@@ -26,13 +31,9 @@ constexpr std::array<Known, 17> kKnown = {{
     {"units", "units that ran to their failure"},
     {"cap", "longest life that is told"},
     {"held_rmse", "root mean square error on units held back"},
-    {"baseline_rmse", "the same, always saying the mean"},
-    {"held_accuracy", "share of held-back rows told rightly"},
-    {"baseline_accuracy", "the same, always saying the most frequent class"},
-    {"coverage", "share of held-back lives within their interval"},
     {"classes", "classes known"},
     {"rounds", "trees a model"},
-}};
+};
 
 std::string meaning_of(const std::string& metric) {
   for (const Known& known : kKnown)
@@ -59,12 +60,14 @@ std::string purpose(model::Kind kind, const model::Model& model) {
              "interval that holds 9 of 10 lives. For planning maintenance of units of the kind it "
              "was learned from.";
     case model::Kind::kClass:
-      return "Tells which of the classes it was taught a row belongs to, and \"unknown\" where none "
+      return "Tells which of the classes it was taught a row belongs to, and \"unknown\" where "
+             "none "
              "fits. For sorting what people then look at.";
     case model::Kind::kDetector:
       break;
   }
-  return "Scores how unlike its training data each row is, and names the sensors that make it so. 1 "
+  return "Scores how unlike its training data each row is, and names the sensors that make it so. "
+         "1 "
          "is the limit that normal data should pass no more often than " +
          rate_text(model.false_alarms_per_day) +
          ". For warning people early; it takes no action by itself.";
@@ -84,7 +87,8 @@ std::string limits(model::Kind kind, const model::Model& model) {
         "- The rate of false alarms holds for data that behave as the held-back part did; "
         "it is an extrapolation from " +
         length_text(span) + " of data.\n";
-    if (span < base::kDay) out += "- It has seen less than a day: what a day brings is new to it.\n";
+    if (span < base::kDay)
+      out += "- It has seen less than a day: what a day brings is new to it.\n";
     if (model.lineage.method == "t2q")
       out += "- Rows should come " + length_text(model.interval) + " apart, as learned.\n";
   } else if (kind == model::Kind::kLife) {
@@ -100,9 +104,9 @@ std::string limits(model::Kind kind, const model::Model& model) {
 std::string use(model::Kind kind, const std::string& name) {
   if (name.empty())
     return "It watches its asset on its site: `lander model list` tells which runs.\n";
-  const std::string command =
-      kind == model::Kind::kDetector ? "detect CSV -m " + name + " -o scores.csv --plot scores.html"
-                                     : "predict CSV -m " + name + " -o predictions.csv";
+  const std::string command = kind == model::Kind::kDetector
+                                  ? "detect CSV -m " + name + " -o scores.csv --plot scores.html"
+                                  : "predict CSV -m " + name + " -o predictions.csv";
   return "```sh\nlander " + command + "\n```\n";
 }
 
@@ -119,8 +123,9 @@ std::string metrics(const model::Lineage& lineage, model::Kind kind) {
              meaning_of(metric.name) + " |\n";
   }
   if (kind == model::Kind::kDetector) {
-    out += "\nBeside it: a detector that never alarms has no false alarm and finds nothing; one that "
-           "always alarms finds all and is of no use. ";
+    out +=
+        "\nBeside it: a detector that never alarms has no false alarm and finds nothing; one that "
+        "always alarms finds all and is of no use. ";
     if (const double most = of("held_max_score"); std::isfinite(most))
       out += most < 1 ? "On held-back normal rows this one never alarmed."
                       : "On held-back normal rows this one alarmed.";
@@ -130,12 +135,12 @@ std::string metrics(const model::Lineage& lineage, model::Kind kind) {
 }
 
 std::string inputs(const model::Model& model) {
-  std::string out =
-      "| input | unit | least | most |\n|---|---|---|---|\n";
+  std::string out = "| input | unit | least | most |\n|---|---|---|---|\n";
   for (const model::Input& input : model.inputs) {
-    out += "| " + cell(input.datastream) + (input.property.empty() ? "" : " (" + cell(input.property) + ")") +
-           " | " + (input.unit.empty() ? "–" : cell(input.unit)) + " | " +
-           number_text(input.least) + " | " + number_text(input.most) + " |\n";
+    out += "| " + cell(input.datastream) +
+           (input.property.empty() ? "" : " (" + cell(input.property) + ")") + " | " +
+           (input.unit.empty() ? "–" : cell(input.unit)) + " | " + number_text(input.least) +
+           " | " + number_text(input.most) + " |\n";
   }
   return out;
 }
@@ -171,10 +176,11 @@ std::string model_card(const model::Model& model, const std::string& digest,
   out += "\n## How good it is\n\n" + metrics(lineage, kind);
   out += "\n## Limits, and what it cannot do\n\n" + limits(kind, model);
   out += "\n## Inputs, and the ranges seen\n\n" + inputs(model);
-  out += "\n## Lineage\n\n| | |\n|---|---|\n| digest (SHA-256) | `" + digest + "` |\n| method | " +
-         cell(lineage.method) + " |\n| made | " + time_text(lineage.created) + " |\n| replaces | " +
-         (lineage.parent.empty() ? "nothing" : "`" + cell(lineage.parent) + "`") + " |\n| labels | " +
-         (lineage.labels_digest.empty() ? "none" : "`" + cell(lineage.labels_digest) + "`") + " |\n";
+  out +=
+      "\n## Lineage\n\n| | |\n|---|---|\n| digest (SHA-256) | `" + digest + "` |\n| method | " +
+      cell(lineage.method) + " |\n| made | " + time_text(lineage.created) + " |\n| replaces | " +
+      (lineage.parent.empty() ? "nothing" : "`" + cell(lineage.parent) + "`") + " |\n| labels | " +
+      (lineage.labels_digest.empty() ? "none" : "`" + cell(lineage.labels_digest) + "`") + " |\n";
   return out;
 }
 

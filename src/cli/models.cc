@@ -364,15 +364,16 @@ void add_models(Commands& commands) {
       [wanted](Session& session) { return learn(session, *wanted); });
   add_learn_options(learning, wanted->files);
   add_asset(learning);
-  learning->add_option("--method", wanted->method, "Of the detector (default t2q)");
+  learning->add_option("--method", wanted->method, "Of the detector (default mewma)");
   learning->add_flag("--wait", wanted->wait, "With --asset: until the model is there");
   learning->add_option("--cancel", wanted->cancel, "End this job at the site instead");
 
   auto* model = commands.group("model", "Models: list, show, history, promote, roll back", kDaily);
   auto pick = std::make_shared<Pick>();
   commands.add(model, "list", "Which models watch which asset", "lander model list", list);
-  auto* showing = commands.add(model, "show", "What a model was made of", "lander model show --card pump.model",
-                               [pick](Session& session) { return show(session, *pick); });
+  auto* showing =
+      commands.add(model, "show", "What a model was made of", "lander model show --card pump.model",
+                   [pick](Session& session) { return show(session, *pick); });
   showing->add_option("MODEL", pick->digest,
                       "A file; or at a site a digest, or its beginning; default: all there");
   showing->add_flag("--card", pick->card,

@@ -46,12 +46,15 @@ Scale scale_of(const Panel& panel) {
   }
   const double raw = (high - low) / kWantedTicks;
   const double power = std::pow(10, std::floor(std::log10(raw)));
-  const double step = power * (raw / power < 1.5 ? 1 : raw / power < 3.5 ? 2 : raw / power < 7.5 ? 5 : 10);
+  const double step = power * (raw / power < 1.5   ? 1
+                               : raw / power < 3.5 ? 2
+                               : raw / power < 7.5 ? 5
+                                                   : 10);
   const double room = panel.score ? 0 : 0.04 * (high - low);
   scale.low = low - room;
   scale.high = high + 0.04 * (high - low);
-  for (double tick = std::ceil(scale.low / step) * step; tick <= scale.high && scale.ticks.size() < 12;
-       tick += step) {
+  for (double tick = std::ceil(scale.low / step) * step;
+       tick <= scale.high && scale.ticks.size() < 12; tick += step) {
     scale.ticks.push_back(std::fabs(tick) < step / 1e6 ? 0 : tick);
   }
   return scale;

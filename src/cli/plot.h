@@ -16,9 +16,9 @@ namespace lander::cli {
 struct Panel {
   std::string title, unit;
   std::vector<float> low, high;
-  std::vector<float> middle;     // a line within the range; empty: none
-  std::optional<double> limit;   // a line across
-  bool score = false;            // the one above all others; its scale begins at 0
+  std::vector<float> middle;       // a line within the range; empty: none
+  std::optional<double> limit;     // a line across
+  bool score = false;              // the one above all others; its scale begins at 0
   std::vector<std::string> names;  // values are these, from 0: classes
 };
 struct PlotSpan {
@@ -33,12 +33,13 @@ struct PlotMark {
 struct Plot {
   std::string title;
   std::vector<std::pair<std::string, std::string>> facts;  // "alarms", "3"
-  bool times = false;                                      // x is ms since 1970, else a row's number
+  bool times = false;  // x is ms since 1970, else a row's number
   std::vector<double> x;
   std::vector<Panel> panels;
   std::vector<PlotSpan> alarms;
   std::vector<PlotMark> marks;
-  std::string each;  // what one point of the lines stands for; empty: one row
+  std::string mark = "change";  // what they mark
+  std::string each;             // what one point of the lines stands for; empty: one row
 };
 
 std::string plot_html(const Plot& plot);

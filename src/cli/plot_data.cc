@@ -60,8 +60,7 @@ std::vector<double> PlotData::x(bool times) const {
   std::vector<double> x;
   x.reserve(times_.size());
   for (std::size_t p = 0; p < times_.size(); ++p) {
-    x.push_back(times ? static_cast<double>(times_[p]) / 1000
-                      : static_cast<double>(p * each_ + 1));
+    x.push_back(times ? static_cast<double>(times_[p]) / 1000 : static_cast<double>(p * each_ + 1));
   }
   return x;
 }

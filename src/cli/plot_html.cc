@@ -45,16 +45,16 @@ void append(std::string& out, const Panel& panel) {
   }
   if (panel.limit) out += ",\"limit\":" + Json(*panel.limit).dump();
   out += panel.score ? ",\"score\":true" : "";
-  out += ",\"names\":" +
-         Json(panel.names).dump(-1, ' ', false, Json::error_handler_t::replace) +
+  out += ",\"names\":" + Json(panel.names).dump(-1, ' ', false, Json::error_handler_t::replace) +
          ",\"scale\":" + Json(std::vector<double>{scale.low, scale.high}).dump() + "}";
 }
 
 std::string data_of(const Plot& plot) {
-  std::string out = "{\"title\":" + quoted(plot.title) + ",\"facts\":" +
-                    Json(plot.facts).dump(-1, ' ', false, Json::error_handler_t::replace) +
-                    ",\"times\":" + (plot.times ? "true" : "false") +
-                    ",\"each\":" + quoted(plot.each) + ",\"x\":";
+  std::string out =
+      "{\"title\":" + quoted(plot.title) +
+      ",\"facts\":" + Json(plot.facts).dump(-1, ' ', false, Json::error_handler_t::replace) +
+      ",\"times\":" + (plot.times ? "true" : "false") + ",\"mark\":" + quoted(plot.mark) +
+      ",\"each\":" + quoted(plot.each) + ",\"x\":";
   append(out, plot.x, "%.15g");
   out += ",\"panels\":[";
   for (std::size_t i = 0; i < plot.panels.size(); ++i) {
@@ -62,7 +62,8 @@ std::string data_of(const Plot& plot) {
     append(out, plot.panels[i]);
   }
   Json alarms = Json::array(), marks = Json::array();
-  for (const PlotSpan& span : plot.alarms) alarms.push_back({span.from, span.to, span.text, span.peak});
+  for (const PlotSpan& span : plot.alarms)
+    alarms.push_back({span.from, span.to, span.text, span.peak});
   for (const PlotMark& mark : plot.marks) marks.push_back({mark.at, mark.text});
   out += "],\"alarms\":" + alarms.dump(-1, ' ', false, Json::error_handler_t::replace) +
          ",\"marks\":" + marks.dump(-1, ' ', false, Json::error_handler_t::replace) + "}";

@@ -52,7 +52,7 @@ let view=[...whole],hover=null,drag=null;
 document.title=data.title+" · Lander";$("h1").textContent=data.title;
 for(const[k,v]of data.facts){const d=make("div");d.append(make("dt",k),make("dd",v,k==="alarms"&&v!=="0"?"bad":""));$("dl").append(d)}
 $(".hint").textContent=(data.each?"each point: "+data.each+" · ":"")+"drag to zoom";
-if(!data.alarms.length)$(".key.a").hidden=true;if(!data.marks.length)$(".key.change").hidden=true;
+$(".key.change").textContent=data.mark;if(!data.alarms.length)$(".key.a").hidden=true;if(!data.marks.length)$(".key.change").hidden=true;
 for(const k of document.querySelectorAll(".key[hidden]"))k.style.display="none";
 const number=v=>v==null?"–":Math.abs(v)>=1e5||(v!==0&&Math.abs(v)<1e-3)?v.toExponential(2):String(+v.toPrecision(5));
 const two=v=>String(v).padStart(2,"0");

@@ -56,8 +56,8 @@ class Drawing {
  private:
   void colour(const Colour& c) { cairo_set_source_rgba(to_, c.red, c.green, c.blue, c.alpha); }
   // `align`: 0 begins at x, 1 ends there, 0.5 is around it.
-  void text(double x, double y, const std::string& what, double size, const Colour& c,
-            double align, bool bold = false) {
+  void text(double x, double y, const std::string& what, double size, const Colour& c, double align,
+            bool bold = false) {
     cairo_select_font_face(to_, "sans-serif", CAIRO_FONT_SLANT_NORMAL,
                            bold ? CAIRO_FONT_WEIGHT_BOLD : CAIRO_FONT_WEIGHT_NORMAL);
     cairo_set_font_size(to_, size);
@@ -92,8 +92,8 @@ class Drawing {
       line(kLeft, y_of(tick), kWidth - kRight, y_of(tick), kGrid, 1);
       const bool named = !panel.names.empty();
       text(kLeft - 8, y_of(tick) + 4,
-           named ? panel.names[static_cast<std::size_t>(tick)].substr(0, 14) : number_text(tick), 11,
-           kDim, 1);
+           named ? panel.names[static_cast<std::size_t>(tick)].substr(0, 14) : number_text(tick),
+           11, kDim, 1);
     }
     for (std::size_t i = 0; i < plot_.alarms.size(); ++i) {
       const PlotSpan& span = plot_.alarms[i];
@@ -166,8 +166,8 @@ class Drawing {
     cairo_set_line_width(to_, 1.2);
     cairo_set_line_join(to_, CAIRO_LINE_JOIN_ROUND);
     for (std::size_t i = begin; i < end; ++i) {
-      const double middle = panel.middle.empty() ? (low(i) + high(i)) / 2
-                                                 : static_cast<double>(panel.middle[i]);
+      const double middle =
+          panel.middle.empty() ? (low(i) + high(i)) / 2 : static_cast<double>(panel.middle[i]);
       cairo_line_to(to_, x_of(plot_.x[i]), y_of(middle));
     }
     cairo_stroke(to_);
@@ -206,8 +206,9 @@ base::Result<base::Bytes> plot_png(const Plot& plot) {
   double height = kTop + kBottom;
   for (const Panel& panel : plot.panels)
     height += kTitle + kGap + (panel.score ? kScoreHeight : kPanelHeight);
-  const std::unique_ptr<cairo_surface_t, Destroy> surface(cairo_image_surface_create(
-      CAIRO_FORMAT_RGB24, static_cast<int>(kWidth * kScaleOut), static_cast<int>(height * kScaleOut)));
+  const std::unique_ptr<cairo_surface_t, Destroy> surface(
+      cairo_image_surface_create(CAIRO_FORMAT_RGB24, static_cast<int>(kWidth * kScaleOut),
+                                 static_cast<int>(height * kScaleOut)));
   const std::unique_ptr<cairo_t, Destroy> context(cairo_create(surface.get()));
   cairo_scale(context.get(), kScaleOut, kScaleOut);
   if (!plot.x.empty()) Drawing(context.get(), plot).draw(height);

@@ -25,7 +25,7 @@ constexpr double kFailing = 0.5;  // of the cap
 constexpr double kRidge = 0.05;
 constexpr Eigen::Index kDirections = 2;
 constexpr double kWindows[] = {0.08, 0.24, 0.8};  // of the cap
-constexpr std::size_t kRounds = 500;
+constexpr std::size_t kRounds = 500, kRowsABin = 24;
 constexpr double kEarlier = 0.008;  // of the cap: late costs more than early
 
 base::Error invalid(const std::string& why) { return base::Error(base::Code::kInvalid, why); }
@@ -198,7 +198,7 @@ void Training::fit_members() {
     plans_.push_back(life_.plan);
     plans_[k].health = health_of(bare, k);
     const Sample sample = sample_of(plans_[k]);
-    const Binned data(sample.features, plans_[k].features());
+    const Binned data(sample.features, plans_[k].features(), sample.rows() / kRowsABin);
     BoostTask task;
     task.data = &data;
     task.targets = sample.life;

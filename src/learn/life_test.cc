@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t kInputs = 6;
 
 struct Options {
-  std::size_t units = 24, rows = 60;
+  std::size_t units = 16, rows = 50;
   double interval = 1;
   bool regimes = false;
 };
@@ -113,7 +113,7 @@ TEST(Life, OperatingRegimesAreFoundAndDoNotHideTheWear) {
 }
 
 TEST(Life, TheSameDataGiveTheSameModelAndBytesGiveItBack) {
-  const Units units = pumps({.units = 6}, 1);
+  const Units units = pumps({.units = 5}, 1);
   const auto one = learn_from(units), two = learn_from(units);
   ASSERT_TRUE(one.ok() && two.ok());
   EXPECT_EQ(model::encode(*one), model::encode(*two));
@@ -130,7 +130,7 @@ TEST(Life, TheSameDataGiveTheSameModelAndBytesGiveItBack) {
 }
 
 TEST(Life, AbsurdRowsAreSurvivedAndForgottenAtTheNextUnit) {
-  const Units units = pumps({.units = 6}, 1);
+  const Units units = pumps({.units = 5}, 1);
   const auto model = learn_from(units);
   ASSERT_TRUE(model.ok());
   auto predictor = std::move(*model::make_predictor(*model));
@@ -151,7 +151,7 @@ TEST(Life, AbsurdRowsAreSurvivedAndForgottenAtTheNextUnit) {
 }
 
 TEST(Life, WhatExplainsIsASensorThatFollowsTheWear) {
-  const Units units = pumps({}, 1);
+  const Units units = pumps({.units = 5}, 1);
   const auto model = learn_from(units);
   ASSERT_TRUE(model.ok());
   auto predictor = std::move(*model::make_predictor(*model));

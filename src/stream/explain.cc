@@ -17,6 +17,7 @@ constexpr double kLeastShare = 0.05, kNamedShare = 0.8;
 constexpr base::DurationUs kCalm = 30 * base::kSecond;
 // What is usual: averages over so many quiet frames; the range of training counts as a first few.
 constexpr double kLongest = 3000, kSeedFrames = 30, kSeedSpreads = 6;
+constexpr double kMostUsual = 9;     // variances
 constexpr double kWorthTelling = 1;  // deviations
 
 alert::Severity severity_of(double score) {
@@ -50,7 +51,9 @@ void Explanation::learn_usual(const model::Score& score) {
   for (std::size_t i = 0; i < inputs_.size(); ++i) {
     const double residual = frame_[i] - expected_[i];
     if (std::isnan(residual)) continue;
-    variance_[i] += (residual * residual - variance_[i]) / (quiet_ + kSeedFrames);
+    // A fault that has begun, before the score shows it, must not become what is usual.
+    const double square = std::min(residual * residual, kMostUsual * variance_[i]);
+    variance_[i] += (square - variance_[i]) / (quiet_ + kSeedFrames);
   }
 }
 

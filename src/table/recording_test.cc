@@ -123,13 +123,16 @@ TEST(Recording, WhatIsWrongIsSaidWithItsPlace) {
       {"a,b\n1,2\n1,2,3\n", "line 3: 3 cells, but the first line has 2"},
       {"a,b\n1,2\n1\n", "line 3: 1 cells, but the first line has 2"},
       {std::string("a,b\n1,\0\n", 8), "line 2: a NUL byte"},
-      {"\xFF\xFE" "a", "UTF-16"},
+      {"\xFF\xFE"
+       "a",
+       "UTF-16"},
       {"on,off\nyes,no\n", "no column of numbers"},
       {"", "no rows"},
       {std::string(5000, ',') + "\n", "line 1: over 4096 columns"},
   };
-  for (const auto& row : rows) EXPECT_NE(why_not(row.text).find(row.said), std::string::npos)
-      << row.said << "\n" << why_not(row.text);
+  for (const auto& row : rows)
+    EXPECT_NE(why_not(row.text).find(row.said), std::string::npos) << row.said << "\n"
+                                                                   << why_not(row.text);
   RecordingOptions options;
   options.time = "tmie";
   EXPECT_NE(why_not("time,a\n1,2\n", options).find("did you mean \"time\""), std::string::npos);
