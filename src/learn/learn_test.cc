@@ -113,14 +113,16 @@ Outcome run_fault(const model::Model& model, std::uint64_t seed, std::size_t fra
   return outcome;
 }
 
+// What the other sensors contradict is found at once. The bearing's temperature wanders by itself, and
+// nothing else tells of it: its step has to last.
 TEST(Learn, AStepIsFoundWithinSecondsAndTheSensorIsNamed) {
   const model::Model model = trained(1, 7200);
   const double step[kInputs] = {-9, 3, 1, 20, 3, -0.3};
   for (std::size_t i = 0; i < kInputs; ++i) {
     const Outcome outcome =
-        run_fault(model, 100 + i, 60, [&](double* row, double) { row[i] += step[i]; });
+        run_fault(model, 100 + i, 300, [&](double* row, double) { row[i] += step[i]; });
     EXPECT_GT(outcome.frames_to_alarm, 0u) << "input " << i << " most " << outcome.most;
-    EXPECT_LE(outcome.frames_to_alarm, 20u) << "input " << i;
+    EXPECT_LE(outcome.frames_to_alarm, i == kBearing ? 240u : 20u) << "input " << i;
     EXPECT_EQ(outcome.first_cause, i);
   }
 }
@@ -210,7 +212,7 @@ TEST(Learn, LimitsAreSetOnAHeldBackPartAndTheModelSaysSo) {
   EXPECT_EQ(metric("fit_rows"), 1300);
   EXPECT_EQ(metric("held_rows"), 700);
   EXPECT_LE(metric("held_max_score"), 1 / 1.1 + 1e-9);
-  EXPECT_GT(metric("held_max_score"), 0.2);
+  EXPECT_GT(metric("held_max_score"), 0.01);
   EXPECT_GE(metric("held_blocks"), 10);
   EXPECT_EQ(model.lineage.method, "mewma");
   EXPECT_EQ(model.lineage.parent, "parent");
@@ -279,50 +281,173 @@ TEST(Learn, AnInputThatNeverChangesIsLearnedAndItsDepartureIsFound) {
   EXPECT_GT(score.shares[kSuction], 0.9);
 }
 
+// Every quarter of an hour the pump is flushed for a minute: harmless, and unlike anything else.
+Frames flushed(std::uint64_t seed, std::size_t rows) {
+  SimulatedPlant plant(seed);
+  Frames frames = plant.healthy(rows);
+  for (std::size_t begin = 450; begin + 60 < rows; begin += 900) {
+    for (std::size_t r = begin; r < begin + 60; ++r) {
+      frames.values[r * kInputs + kDischarge] += 0.9;
+      frames.values[r * kInputs + kVibration] += 1.6;
+    }
+    frames.harmless.emplace_back(begin - 30, begin + 90);
+  }
+  return frames;
+}
+
+double most_in_flushes(const model::Model& model, const Frames& frames) {
+  auto detector = std::move(*model::make_detector(model));
+  double most = 0;
+  for (const auto& [begin, end] : frames.harmless) {
+    detector->reset();
+    for (std::size_t r = begin; r < end; ++r) {
+      std::vector<double> row(&frames.values[r * kInputs], &frames.values[(r + 1) * kInputs]);
+      most = std::max(most, detector->score(row, frames.times[r]).score);
+    }
+  }
+  return most;
+}
+
+TEST(Learn, WhatPeopleJudgedHarmlessRaisesNoMoreAndFaultsAreFoundAsBefore) {
+  Frames seen = flushed(30, 7200);
+  const Frames later = flushed(31, 7200);
+  // As long as nobody judged, the rows are left out.
+  Frames left_out = SimulatedPlant::frames();
+  for (std::size_t r = 0; r < seen.rows(); ++r) {
+    if (std::any_of(seen.harmless.begin(), seen.harmless.end(),
+                    [&](const auto& e) { return r >= e.first && r < e.second; }))
+      continue;
+    left_out.times.push_back(seen.times[r]);
+    const auto row = seen.values.begin() + static_cast<std::ptrdiff_t>(r * kInputs);
+    left_out.values.insert(left_out.values.end(), row, row + kInputs);
+  }
+  const auto before = train(left_out, request());
+  ASSERT_TRUE(before.ok()) << before.error().message();
+  EXPECT_GT(most_in_flushes(*before, later), 1.5);
+  seen.harmless.resize(2);  // two verdicts
+  const auto after = train(seen, request());
+  ASSERT_TRUE(after.ok()) << after.error().message();
+  EXPECT_LT(most_in_flushes(*after, later), 1);
+  const double step[kInputs] = {-9, 3, 1.6, 20, 3, -0.3};
+  for (std::size_t i = 0; i < kInputs; ++i) {
+    const auto damage = [&](double* row, double) { row[i] += step[i]; };
+    const Outcome was = run_fault(*before, 400 + i, 60, damage);
+    const Outcome is = run_fault(*after, 400 + i, 60, damage);
+    EXPECT_GT(is.frames_to_alarm, 0u) << "input " << i << ": " << is.most;
+    EXPECT_LE(is.frames_to_alarm, was.frames_to_alarm + 15) << "input " << i;
+  }
+}
+
 TEST(Readiness, TooLittleDataIsRefusedWithWhatIsThereAndWhatIsNeeded) {
   SimulatedPlant plant(10);
-  const Frames frames = plant.healthy(240);
+  const Frames frames = plant.healthy(45);
   const Readiness readiness = assess(frames);
   EXPECT_FALSE(readiness.ready);
-  EXPECT_EQ(readiness.rows_usable, 240);
-  EXPECT_EQ(readiness.rows_needed, 300);
-  EXPECT_NE(readiness.reason.find("4 of 5 healthy minutes"), std::string::npos) << readiness.reason;
+  EXPECT_EQ(readiness.rows_usable, 45);
+  EXPECT_EQ(readiness.rows_needed, 60);
+  EXPECT_NE(readiness.reason.find("45 of 60 healthy seconds"), std::string::npos)
+      << readiness.reason;
   auto model = train(frames, request());
   ASSERT_FALSE(model.ok());
   EXPECT_EQ(model.error().code(), base::Code::kInvalid);
-  EXPECT_NE(model.error().message().find("4 of 5 healthy minutes"), std::string::npos);
+  EXPECT_NE(model.error().message().find("45 of 60 healthy seconds"), std::string::npos);
 }
 
 TEST(Readiness, DataOfLessThanADayIsReadyButTheOperatorIsWarned) {
   SimulatedPlant plant(18);
   Frames frames = plant.healthy(600);
   EXPECT_TRUE(assess(frames).ready);
-  EXPECT_NE(assess(frames).reason.find("10 healthy minutes; less than a day"), std::string::npos)
+  EXPECT_NE(assess(frames).reason.find("10 of 10 minutes healthy; less than a day"), std::string::npos)
       << assess(frames).reason;
   for (std::size_t r = 300; r < 600; ++r) frames.times[r] += base::kDay;
-  EXPECT_EQ(assess(frames).reason, "10 healthy minutes");
+  EXPECT_EQ(assess(frames).reason, "10 minutes healthy of 24.2 hours");
 }
 
-TEST(Readiness, ASensorFrozenFortyPercentOfTheTimeIsNamed) {
+TEST(Readiness, ASensorFrozenFortyPercentOfTheTimeIsNamedAndLeftOut) {
   SimulatedPlant plant(11);
   Frames frames = plant.healthy(2000);
   for (std::size_t r = 500; r < 1300; ++r) frames.values[r * kInputs + kBearing] = 55;
   const Readiness readiness = assess(frames);
-  EXPECT_FALSE(readiness.ready);
+  EXPECT_TRUE(readiness.ready);
+  EXPECT_EQ(readiness.rows_usable, 2000);
+  EXPECT_FALSE(readiness.inputs[kBearing].used);
   EXPECT_NEAR(readiness.inputs[kBearing].frozen, 0.4, 0.01);
-  EXPECT_NE(readiness.reason.find("bearing: frozen 40 % of the time"), std::string::npos)
+  EXPECT_NE(readiness.reason.find("bearing: frozen 40 % of the time; left out"), std::string::npos)
       << readiness.reason;
   EXPECT_TRUE(readiness.inputs[kFlow].complaint.empty());
+  const auto model = train(frames, request());
+  ASSERT_TRUE(model.ok()) << model.error().message();
+  EXPECT_EQ(model->inputs.size(), kInputs - 1);
 }
 
-TEST(Readiness, ASensorThatIsMissingTooOftenIsNamed) {
+TEST(Readiness, ASensorThatIsMissingTooOftenIsNamedAndLeftOut) {
   SimulatedPlant plant(12);
   Frames frames = plant.healthy(2000);
-  for (std::size_t r = 0; r < 600; ++r) frames.values[r * kInputs + kFlow] = kMissing;
+  for (std::size_t r = 0; r < 600; ++r) {
+    frames.values[r * kInputs + kFlow] = static_cast<float>(kMissing);
+  }
   const Readiness readiness = assess(frames);
-  EXPECT_FALSE(readiness.ready);
-  EXPECT_NE(readiness.reason.find("flow: missing 30 % of the time"), std::string::npos)
+  EXPECT_TRUE(readiness.ready);
+  EXPECT_FALSE(readiness.inputs[kFlow].used);
+  EXPECT_NE(readiness.reason.find("flow: missing 30 % of the time; left out"), std::string::npos)
       << readiness.reason;
+}
+
+// As a well's record is: an empty column, one of absurd numbers, one that never moves, one that works.
+TEST(Readiness, OneInputThatWorksIsEnough) {
+  SimulatedPlant plant(19);
+  Frames frames = plant.healthy(900);
+  for (std::size_t r = 0; r < frames.rows(); ++r) {
+    float* row = &frames.values[r * kInputs];
+    row[kFlow] = row[kCurrent] = static_cast<float>(kMissing);
+    row[kDischarge] = static_cast<float>(-1.18e42);
+    row[kBearing] = 70;
+    row[kVibration] = 0;
+  }
+  const auto model = train(frames, request());
+  ASSERT_TRUE(model.ok()) << model.error().message();
+  EXPECT_EQ(model->inputs.size(), 3u);
+  for (std::size_t r = 0; r < frames.rows(); ++r) {
+    frames.values[r * kInputs + kSuction] = static_cast<float>(kMissing);
+  }
+  EXPECT_FALSE(train(frames, request()).ok());
+}
+
+// Two files of one machine, a year apart or at the same time; the second runs 30 degrees hotter.
+TEST(Learn, RunsAreLearnedTogetherAndNothingReachesOverTheirStart) {
+  SimulatedPlant plant(20);
+  Frames frames = plant.healthy(1000);
+  frames.runs = {500};
+  for (std::size_t r = 500; r < 1000; ++r) {
+    frames.times[r] -= 500 * base::kSecond;
+    frames.values[r * kInputs + kBearing] += 30;
+  }
+  const auto model = train(frames, request());
+  ASSERT_TRUE(model.ok()) << model.error().message();
+  EXPECT_EQ(model->lineage.rows, 1000);
+  EXPECT_EQ(model->lineage.trained_to, 499 * base::kSecond);
+  frames.runs = {};
+  EXPECT_FALSE(train(frames, request()).ok());  // times that step back within one run
+}
+
+TEST(Learn, TheLimitRisesAsTheBudgetFalls) {
+  const model::Model model = trained(21, 3600);
+  const auto most_at = [&](double per_day) {
+    auto detector = std::move(*model::make_detector(model, per_day));
+    SimulatedPlant plant(22);
+    double row[kInputs], most = 0;
+    for (int second = 0; second < 600; ++second) {
+      plant.next(row);
+      row[kVibration] += 3;
+      most = std::max(most, detector->score(row, 0).score);
+    }
+    return most;
+  };
+  const double monthly = most_at(1.0 / 30);
+  EXPECT_GT(monthly, 1);
+  EXPECT_EQ(monthly, most_at(0));  // 0: as trained
+  EXPECT_LT(most_at(1.0 / 3650), monthly);
+  EXPECT_GT(most_at(1), monthly);
 }
 
 TEST(Readiness, GapsThatLeaveOnlyShortStretchesAreTold) {
