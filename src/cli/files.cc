@@ -41,12 +41,11 @@ Result<OpenFile> OpenFile::open(const std::string& path, const FileOptions& opti
   LANDER_ASSIGN(os::InputFile opened, os::InputFile::open(path));
   auto file = std::make_shared<os::InputFile>(std::move(opened));
   auto count = std::make_shared<std::uint64_t>(0);
-  auto reader =
-      table::CsvReader::make([file, count](std::span<char> into) -> Result<std::size_t> {
-        LANDER_ASSIGN(const std::size_t got, file->read(into));
-        *count += got;
-        return got;
-      });
+  auto reader = table::CsvReader::make([file, count](std::span<char> into) -> Result<std::size_t> {
+    LANDER_ASSIGN(const std::size_t got, file->read(into));
+    *count += got;
+    return got;
+  });
   if (!reader.ok()) return in_file(reader.error(), path);
   table::RecordingOptions wanted;
   wanted.time = options.time;
@@ -70,8 +69,7 @@ Result<bool> OpenFile::next(table::Row& row) {
 }
 
 double OpenFile::share_read() const {
-  return file_->size() == 0 ? -1
-                            : static_cast<double>(*read_) / static_cast<double>(file_->size());
+  return file_->size() == 0 ? -1 : static_cast<double>(*read_) / static_cast<double>(file_->size());
 }
 
 std::uint64_t OpenFile::rows_expected() const { return recording_->rows_expected(file_->size()); }
@@ -126,9 +124,8 @@ Result<Matching> Matching::make(const std::vector<table::Sensor>& sensors,
     std::vector<std::string> there;
     for (const table::Sensor& sensor : sensors) there.push_back(sensor.header);
     return Error(Code::kInvalid, std::to_string(matching.missing_.size()) + " of the model's " +
-                                     std::to_string(inputs.size()) +
-                                     " inputs are not in it: " + list(matching.missing_) +
-                                     "; it has " + list(there) +
+                                     std::to_string(inputs.size()) + " inputs are not in it: " +
+                                     list(matching.missing_) + "; it has " + list(there) +
                                      ". Is this the model of other sensors?");
   }
   return matching;
@@ -136,8 +133,8 @@ Result<Matching> Matching::make(const std::vector<table::Sensor>& sensors,
 
 void Matching::fill(std::span<const double> values, std::span<double> frame) const {
   for (std::size_t i = 0; i < channels_.size(); ++i) {
-    frame[i] = channels_[i].sensor ? channels_[i].conversion.apply(values[*channels_[i].sensor])
-                                   : NAN;
+    frame[i] =
+        channels_[i].sensor ? channels_[i].conversion.apply(values[*channels_[i].sensor]) : NAN;
   }
 }
 
@@ -158,9 +155,9 @@ Result<double> parse_rate(std::string_view text) {
   if (slash == text.npos) return wrong;
   const auto count = table::parse_number(text.substr(0, slash));
   std::string span(table::trim(text.substr(slash + 1)));
-  for (const auto& [word, days] : {std::pair{"day", "1d"}, std::pair{"week", "7d"},
-                                   std::pair{"month", "30d"}, std::pair{"year", "365d"},
-                                   std::pair{"hour", "1h"}, std::pair{"d", "1d"}}) {
+  for (const auto& [word, days] :
+       {std::pair{"day", "1d"}, std::pair{"week", "7d"}, std::pair{"month", "30d"},
+        std::pair{"year", "365d"}, std::pair{"hour", "1h"}, std::pair{"d", "1d"}}) {
     if (span == word) span = days;
   }
   const auto duration = base::parse_duration(span);

@@ -24,14 +24,16 @@ constexpr std::size_t kLeastRows = 4, kMostToShape = 800;
 constexpr std::size_t kSupportBytes = 4 << 20;  // of one kernel
 constexpr std::size_t kForestNodes = 300000;    // 6 bytes each in the model
 constexpr std::size_t kTrees = 300, kTreesToJudge = 150;
-constexpr std::size_t kRounds = 240, kRoundStep = 20, kBoostedTrees = 3000;
-constexpr double kKnownShare = 0.995, kRoom = 1.2;  // of the limit to the unknown
+constexpr std::size_t kRounds = 240, kRoundStep = 20, kBoostedTrees = 1500;
+constexpr double kLoyalty = 30;       // to the usual weights
+constexpr double kKnownShare = 0.99;  // of learned rows that the limit to the unknown lets pass
 
 // Rows that are learned, as features.
 struct Table {
-  std::size_t features = 0, counts = 0;
-  std::vector<float> described, rocket;  // rows x features, rows x counts
-  std::vector<std::uint32_t> classes;    // one a row
+  // Row-major: rows x features, rows x counts, rows x points.
+  std::size_t features = 0, counts = 0, points = 0;
+  model::View all;
+  std::vector<std::uint32_t> classes;  // one a row
   std::size_t class_count = 0;
   std::size_t rows() const { return classes.size(); }
 };
@@ -74,14 +76,13 @@ Rows some_of(const Table& table, const Rows& rows, std::size_t most) {
 
 // What was chosen once for all fits.
 struct Plan {
-  KernelShape described, rocket;
+  KernelShape described, rocket, points;
   std::size_t rounds = 0;  // of boosting; 0: none
   BoostOptions boost;
 };
 
-KernelTask kernel_task(const Table& table, bool rocket, const Rows& rows) {
-  return {rocket ? std::span<const float>(table.rocket) : table.described,
-          rocket ? table.counts : table.features, table.classes, table.class_count, rows};
+KernelTask kernel_task(const Table& table, std::span<const float> values, const Rows& rows) {
+  return {values, values.size() / table.rows(), table.classes, table.class_count, rows};
 }
 
 std::size_t most_supports(std::size_t features) {
@@ -114,15 +115,17 @@ model::Classify fit(const Table& table, const model::Classify& frame, const Binn
   options.seed = kSeed;
   options.least_leaf = rows.size() / 1500 + 1;
   options.trees = trees;
-  p.forest =
-      grow_forest(table.described, table.features, table.classes, table.class_count, rows, options);
+  p.forest = grow_forest(table.all.described, table.features, table.classes, table.class_count,
+                         rows, options);
   p.boosted = boosted(table, binned, plan, rows, {}, {});
-  const Rows near = some_of(table, rows, most_supports(table.features));
-  p.described = fit_kernel(kernel_task(table, false, near), plan.described);
-  if (table.counts > 0) {
-    const Rows some = some_of(table, rows, most_supports(table.counts));
-    p.rocket = fit_kernel(kernel_task(table, true, some), plan.rocket);
-  }
+  const auto kernel = [&](std::span<const float> values, const KernelShape& shape) {
+    if (values.empty()) return model::Kernel();
+    const Rows some = some_of(table, rows, most_supports(values.size() / table.rows()));
+    return fit_kernel(kernel_task(table, values, some), shape);
+  };
+  p.described = kernel(table.all.described, plan.described);
+  p.rocket = kernel(table.all.rocket, plan.rocket);
+  p.points = kernel(table.all.points, plan.points);
   return p;
 }
 
@@ -130,17 +133,18 @@ struct Judged {
   std::vector<double> scores;  // rows x kMembers x classes, each row by a fit without it
 };
 
-std::span<const float> row_of(const std::vector<float>& values, std::size_t width, std::size_t r) {
-  return std::span<const float>(values).subspan(r * width, width);
+void copy_row(const std::vector<float>& all, std::size_t r, std::vector<float>& row) {
+  std::copy_n(all.begin() + std::ptrdiff_t(r * row.size()), row.size(), row.begin());
 }
 
 Judged judge(const Table& table, const model::Classify& frame, const Binned* binned,
              const Plan& plan, const std::function<void(double)>& progress) {
-  const std::size_t folds = table.rows() <= 1000 ? 10 : 5;
+  const std::size_t folds = table.rows() <= 500 ? 10 : 5;
   const std::vector<std::size_t> fold = folds_of(table, folds);
   Judged judged;
   const std::size_t width = model::kMembers * table.class_count;
   judged.scores.resize(table.rows() * width);
+  model::View view = model::Viewer(frame.layout).empty();
   for (std::size_t f = 0; f < folds; ++f) {
     Rows rows;
     for (std::size_t r = 0; r < table.rows(); ++r) {
@@ -151,8 +155,10 @@ Judged judge(const Table& table, const model::Classify& frame, const Binned* bin
     model::Members members(p);
     for (std::size_t r = 0; r < table.rows(); ++r) {
       if (fold[r] != f) continue;
-      const auto scores = members.score(row_of(table.described, table.features, r),
-                                        row_of(table.rocket, table.counts, r));
+      copy_row(table.all.described, r, view.described);
+      copy_row(table.all.rocket, r, view.rocket);
+      copy_row(table.all.points, r, view.points);
+      const auto scores = members.score(view);
       std::copy(scores.begin(), scores.end(), judged.scores.begin() + std::ptrdiff_t(r * width));
     }
     if (progress) progress(0.1 + 0.7 * double(f + 1) / double(folds));
@@ -180,25 +186,53 @@ Quality quality(const Table& table, const Judged& judged, std::span<const double
   return sum;
 }
 
-// The weights of least log-loss, found one at a time. Few numbers, so that they are learned from
-// what they are judged on with little harm; they also make the probabilities honest.
+// What a weight may be when the rows say little: by how sharp each member's scores are.
+std::vector<double> usual_weights(bool waves) {
+  if (waves) return {0.15, 0, 2.5, 2.5, 1.2};
+  return {0.5, 0.3, 2, 0, 0};
+}
+
+// The weights of least log-loss on rows that the members had not seen, one step at a time. Few
+// numbers, so that the log-loss they are judged by is hardly flattered; they also make the
+// probabilities honest. On few rows they stay close to the usual proportions.
 std::vector<double> weights_of(const Table& table, const Judged& judged) {
-  std::vector<double> fusion = {1, 0, 5, table.counts > 0 ? 5.0 : 0.0};
-  if (table.counts == 0) fusion[1] = 0.3;
-  double least = quality(table, judged, fusion).loss;
+  const std::vector<double> usual = usual_weights(table.points > 0);
+  std::vector<double> fusion = usual;
+  double common = 1;
+  const auto cost = [&] {
+    double far = 0;
+    for (std::size_t m = 0; m < fusion.size(); ++m) {
+      if (usual[m] == 0) continue;
+      const double ratio = std::log(fusion[m] / (common * usual[m]));
+      far += ratio * ratio;
+    }
+    return quality(table, judged, fusion).loss + kLoyalty * far / double(table.rows());
+  };
+  double least = cost();
+  const auto keep_if_better = [&](const std::vector<double>& weights, double scale) {
+    const std::vector<double> kept = fusion;
+    const double kept_common = common;
+    fusion = weights;
+    common = scale;
+    const double now = cost();
+    if (now < least) {
+      least = now;
+    } else {
+      fusion = kept;
+      common = kept_common;
+    }
+  };
   for (const double step : {2.0, 1.4, 1.15, 1.05}) {
-    for (int sweep = 0; sweep < 6; ++sweep) {
+    for (int sweep = 0; sweep < 8; ++sweep) {
       const double before = least;
-      for (double& weight : fusion) {
-        for (const double factor : {step, 1 / step}) {
-          const double kept = weight;
-          weight = std::clamp(weight * factor, 0.0, 1e3);
-          const double loss = quality(table, judged, fusion).loss;
-          if (loss < least) {
-            least = loss;
-          } else {
-            weight = kept;
-          }
+      for (const double factor : {step, 1 / step}) {
+        std::vector<double> all = fusion;
+        for (double& weight : all) weight = std::min(weight * factor, 1e3);
+        keep_if_better(all, common * factor);
+        for (std::size_t m = 0; m < fusion.size(); ++m) {
+          std::vector<double> one = fusion;
+          one[m] = std::min(one[m] * factor, 1e3);
+          keep_if_better(one, common);
         }
       }
       if (least > before - 1e-5) break;
@@ -282,43 +316,49 @@ base::Result<Rows> usable_rows(const Labelled& rows, std::vector<std::string>& c
   return usable;
 }
 
+// Each bias of Rocket from a row drawn at random.
+template <class Row>
+std::vector<float> draw_biases(std::size_t rows, const Row& row, model::Viewer& viewer,
+                               model::View& view) {
+  const std::size_t count = viewer.rocket();
+  std::vector<float> biases(count);
+  std::mt19937_64 random(kSeed);
+  std::vector<double> draws(count);
+  std::vector<std::size_t> from(count);
+  for (std::size_t f = 0; f < count; ++f) {
+    draws[f] = uniform(random);
+    from[f] = static_cast<std::size_t>(uniform(random) * double(rows));
+  }
+  const auto chosen = std::make_unique<bool[]>(count);
+  for (std::size_t i = 0; i < rows && count > 0; ++i) {
+    bool any = false;
+    for (std::size_t f = 0; f < count; ++f) any |= chosen[f] = from[f] == i;
+    if (any) viewer.draw(row(i), {chosen.get(), count}, draws, biases, view);
+  }
+  return biases;
+}
+
 Table describe(const Labelled& rows, const Rows& usable, model::Classify& frame) {
   Table table;
   table.class_count = frame.classes.size();
-  model::Features features(frame.layout);
-  model::Rocket rocket(frame.layout);
+  model::Viewer viewer(frame.layout);
+  model::View view = viewer.empty();
   const std::size_t columns = rows.inputs.size();
-  table.features = features.size();
-  table.counts = rocket.size();
-  table.described.resize(usable.size() * table.features);
-  table.rocket.resize(usable.size() * table.counts);
-  const auto describe_row = [&](std::size_t i) {
-    features.describe({&rows.values[usable[i] * columns], columns},
-                      {&table.described[i * table.features], table.features});
+  table.features = viewer.described();
+  table.counts = viewer.rocket();
+  table.points = viewer.points();
+  const auto row = [&](std::size_t i) {
+    return std::span<const double>(&rows.values[usable[i] * columns], columns);
   };
-  frame.biases.assign(table.counts, 0);
-  if (table.counts > 0) {  // each bias from a row drawn at random
-    std::mt19937_64 random(kSeed);
-    std::vector<double> draws(table.counts);
-    std::vector<std::size_t> from(table.counts);
-    for (std::size_t f = 0; f < table.counts; ++f) {
-      draws[f] = uniform(random);
-      from[f] = static_cast<std::size_t>(uniform(random) * double(usable.size()));
-    }
-    const auto chosen = std::make_unique<bool[]>(table.counts);
-    for (std::size_t i = 0; i < usable.size(); ++i) {
-      bool any = false;
-      for (std::size_t f = 0; f < table.counts; ++f) any |= chosen[f] = from[f] == i;
-      if (!any) continue;
-      describe_row(i);
-      rocket.draw(features, {chosen.get(), table.counts}, draws, frame.biases);
-    }
-  }
+  frame.biases = draw_biases(usable.size(), row, viewer, view);
   for (std::size_t i = 0; i < usable.size(); ++i) {
-    describe_row(i);
-    if (table.counts > 0) {
-      rocket.transform(features, frame.biases, {&table.rocket[i * table.counts], table.counts});
-    }
+    viewer.look(row(i), frame.biases, view);
+    const auto append = [](const std::vector<float>& one, std::vector<float>& all) {
+      all.insert(all.end(), one.begin(), one.end());
+    };
+    append(view.described, table.all.described);
+    append(view.rocket, table.all.rocket);
+    append(view.points, table.all.points);
     const auto at =
         std::lower_bound(frame.classes.begin(), frame.classes.end(), rows.labels[usable[i]]);
     table.classes.push_back(static_cast<std::uint32_t>(at - frame.classes.begin()));
@@ -365,9 +405,13 @@ base::Result<model::Model> train_class(const Labelled& rows, const ClassRequest&
 
   Plan plan;
   const Rows few = some_of(table, all, kMostToShape);
-  plan.described = choose_shape(kernel_task(table, false, few));
-  if (table.counts > 0) plan.rocket = choose_shape(kernel_task(table, true, few));
-  const Binned binned(table.described, table.features);
+  const auto shape = [&](std::span<const float> values) {
+    return values.empty() ? KernelShape() : choose_shape(kernel_task(table, values, few));
+  };
+  plan.described = shape(table.all.described);
+  plan.rocket = shape(table.all.rocket);
+  plan.points = shape(table.all.points);
+  const Binned binned(table.all.described, table.features);
   if (table.counts == 0) plan_boosting(table, binned, plan);
   if (progress) progress(0.1);
 
@@ -376,7 +420,9 @@ base::Result<model::Model> train_class(const Labelled& rows, const ClassRequest&
   p = fit(table, p, &binned, plan, all, kTrees);
   p.fusion = fusion;
   std::vector<double> near = nearest_others(p.described);
-  p.limit = std::max(kRoom * quantile(near, kKnownShare), 1.0);
+  // Of few rows the quantile is hardly known, and rows to come lie a little further out.
+  const double room = 1 + 1 / std::sqrt(static_cast<double>(near.size()));
+  p.limit = std::max(room * quantile(near, kKnownShare), 1.0);
   if (progress) progress(0.95);
 
   model::Model model;
@@ -396,7 +442,7 @@ base::Result<model::Model> train_class(const Labelled& rows, const ClassRequest&
                      {"waves", double(p.layout.waves.size())},
                      {"accuracy_cross_validated", fused.accuracy},
                      {"log_loss_cross_validated", fused.loss}};
-  const char* const names[model::kMembers] = {"forest", "boosted", "described", "rocket"};
+  const char* const names[model::kMembers] = {"forest", "boosted", "described", "rocket", "points"};
   for (std::size_t m = 0; m < model::kMembers; ++m) {
     lineage.metrics.push_back({std::string("weight_of_") + names[m], fusion[m]});
     if (fusion[m] == 0) continue;

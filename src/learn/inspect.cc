@@ -11,7 +11,7 @@ constexpr double kAbsurd = 1e15;
 constexpr double kAbsurdSpreads = 1000;
 // Inputs that change less often than this from row to row (setpoints, coarse steps) stand still by
 // nature.
-constexpr double kMovesByNature = 0.3;
+constexpr double kMovesByNature = 0.3, kRestless = 0.9;
 constexpr std::size_t kSampled = 20'000;  // values that are enough for a quantile
 
 enum class Finding : std::uint8_t { kFine, kMissing, kFrozen, kBad };
@@ -75,9 +75,9 @@ void find_frozen(const std::vector<float>& values, std::vector<Finding>& finding
   }
   column.constant = changes == 0 && frozen.empty() && length > 0;
   close(last + 1);
-  column.moves = !column.constant && changes > 0 &&
-                 static_cast<double>(changes) > kMovesByNature * static_cast<double>(moving_pairs);
-  if (!column.moves) return;
+  const double changing = static_cast<double>(changes), pairs = static_cast<double>(moving_pairs);
+  if (column.constant || changes == 0 || !(changing > kMovesByNature * pairs)) return;
+  column.restless = changing > kRestless * pairs;
   for (const Run& run : frozen) {
     for (std::size_t r = run.begin; r < run.end; ++r) {
       if (findings[r] == Finding::kFine) findings[r] = Finding::kFrozen;

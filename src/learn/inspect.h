@@ -21,7 +21,7 @@ base::DurationUs hold_of(const Frames& frames);
 struct Column {
   std::vector<bool> fine;                   // one a row: present, plausible, alive
   bool constant = false;                    // never changes at all
-  bool moves = false;                       // by nature: it changes most of the time
+  bool restless = false;                    // by nature: it changes nearly every row
   std::size_t longest_run = 0;              // rows of one value, frozen or not
   double missing = 0, frozen = 0, bad = 0;  // shares of rows
 };

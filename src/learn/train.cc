@@ -6,6 +6,7 @@
 #include <Eigen/Dense>
 
 #include "base/check.h"
+#include "learn/harmless.h"
 #include "learn/inspect.h"
 #include "learn/learn.h"
 #include "learn/limit.h"
@@ -14,18 +15,20 @@
 namespace lander::learn {
 namespace {
 
-constexpr double kFitShare = 0.65;          // of the rows; the limits are set on the rest
-constexpr std::size_t kFastFrames = 40;     // an EWMA "of w frames" has the weight 2 / (w + 1)
+constexpr double kFitShare = 0.65;       // of the rows; the limits are set on the rest
+constexpr std::size_t kFastFrames = 40;  // an EWMA "of w frames" has the weight 2 / (w + 1)
 constexpr base::DurationUs kSlowTime = 300 * base::kSecond;
-constexpr std::size_t kSampled = 20'000;    // rows that are enough for a median
-constexpr double kLeastVariance = 1e-4;     // of a direction of e
-constexpr double kLeastOfMedian = 0.01;     // and as a share of the median direction's
+constexpr std::size_t kSampled = 20'000;  // rows that are enough for a median
+constexpr double kLeastVariance = 1e-4;   // of a direction of e
+constexpr double kLeastOfMedian = 0.01;   // and as a share of the median direction's
 constexpr double kEmpiricalMargin = 1.1;
-// What less than a day cannot know: how far things wander. docs/intelligence/watch.md, "Little data".
-constexpr double kYoungTolerance = 0.02;    // of an input's own size
-constexpr double kYoungTime = 600;          // s
-constexpr double kDriftFactor = 2, kLevelFactor = 2, kYoungFactor = 8;
-constexpr double kLevelPerEFold = 0.05;     // of the level chart's limit
+constexpr double kWidening = 2;  // what is harmless then scores at most 1/sqrt(2)
+// What less than a day cannot know: how far things wander. docs/intelligence/watch.md, "Little
+// data".
+constexpr double kYoungTolerance = 0.02;  // of an input's own size
+constexpr double kYoungTime = 600;        // s
+constexpr double kDriftFactor = 2, kLevelFactor = 2, kYoungFactor = 20;
+constexpr double kLevelPerEFold = 0.05;  // of the level chart's limit
 constexpr double kFrozenBase = 60, kFrozenFactor = 4, kConstantShare = 0.25;
 
 std::size_t count_rows(const std::vector<Stretch>& stretches) {
@@ -54,9 +57,9 @@ Split split(const std::vector<Stretch>& stretches) {
 struct Context {
   const Frames& frames;
   const Survey& survey;
-  std::size_t rows;                         // usable
-  std::size_t fast_frames, slow_frames;     // of the two averages
-  double young;                             // 1: nothing was seen yet; falls as time was seen
+  std::size_t rows;                      // usable
+  std::size_t fast_frames, slow_frames;  // of the two averages
+  double young;                          // 1: nothing was seen yet; falls as time was seen
   std::size_t inputs() const { return survey.used.size(); }
 };
 
@@ -111,8 +114,7 @@ void standardise(const Context& c, model::Mewma& p) {
       value = std::abs(value);
     }
     const double size = static_cast<double>(values.size());
-    const double deviation =
-        std::sqrt(std::max(0.0, squares / size - (sum / size) * (sum / size)));
+    const double deviation = std::sqrt(std::max(0.0, squares / size - (sum / size) * (sum / size)));
     const double robust = 1.4826 * quantile(values, 0.5);
     double scale = deviation > 4 * robust ? deviation : robust;
     const double noise_of_arithmetic = 1e-7 * std::max(std::abs(centre), 1e-3);
@@ -149,7 +151,9 @@ Moments moments(const Context& c, const std::vector<Stretch>& stretches, const m
 }
 
 // Sets mean and whiten, so that the pattern of what was seen has a mean square of 1.
-void set_pattern(const Context& c, const Moments& m, model::Mewma& p) {
+// `harmless`: variance that people said is healthy.
+void set_pattern(const Context& c, const Moments& m, const Eigen::MatrixXd& harmless,
+                 model::Mewma& p) {
   const auto n = static_cast<Eigen::Index>(c.inputs());
   const Eigen::VectorXd mean = m.sum / std::max(m.count, 1.0);
   Eigen::MatrixXd covariance = m.products.selfadjointView<Eigen::Lower>();
@@ -158,10 +162,13 @@ void set_pattern(const Context& c, const Moments& m, model::Mewma& p) {
     // An input that never changed: its scale says what is much.
     if (covariance(i, i) < 1e-9) covariance(i, i) = 1;
   }
+  const double median =
+      Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd>(covariance, Eigen::EigenvaluesOnly)
+          .eigenvalues()(n / 2);
+  covariance += harmless;
   const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(covariance);
   LANDER_CHECK(solver.info() == Eigen::Success);
-  const double least =
-      std::max(kLeastVariance, kLeastOfMedian * solver.eigenvalues()(n / 2));
+  const double least = std::max(kLeastVariance, kLeastOfMedian * median);
   p.mean.assign(mean.data(), mean.data() + n);
   p.whiten.resize(static_cast<std::size_t>(n * n));
   for (Eigen::Index j = 0; j < n; ++j) {
@@ -173,7 +180,8 @@ void set_pattern(const Context& c, const Moments& m, model::Mewma& p) {
   }
 }
 
-// Where each input's slow average went, and how far its mean drifted from the first third to the last.
+// Where each input's slow average went, and how far its mean drifted from the first third to the
+// last.
 void set_levels(const Context& c, model::Mewma& p) {
   const std::size_t n = c.inputs();
   std::vector<double> least(n, INFINITY), most(n, -INFINITY);
@@ -262,10 +270,9 @@ base::Result<std::size_t> set_pattern_limit(const Context& c,
   const double seen = *std::max_element(sample.maxima.begin(), sample.maxima.end());
   const double grown = (1 + kYoungFactor * c.young) * std::max(1.0, seen / most_fitted);
   const double limit = law.upper_quantile(probability);
-  p.pattern.at =
-      std::clamp(grown * std::max(limit, kEmpiricalMargin * seen), 1e-3, 1e6);
-  p.pattern.per_e_fold = std::clamp(
-      grown * (law.upper_quantile(probability / std::exp(1.0)) - limit), 0.0, 1e6);
+  p.pattern.at = std::clamp(grown * std::max(limit, kEmpiricalMargin * seen), 1e-3, 1e6);
+  p.pattern.per_e_fold =
+      std::clamp(grown * (law.upper_quantile(probability / std::exp(1.0)) - limit), 0.0, 1e6);
   return sample.maxima.size();
 }
 
@@ -310,8 +317,8 @@ base::Result<model::Model> train(const Frames& frames, const Request& request,
     if (progress) progress(share);
   };
   if (request.method != "mewma") {
-    return base::Error(base::Code::kUnsupported, "training method \"" + request.method +
-                                                     "\" is not known; known is: mewma");
+    return base::Error(base::Code::kUnsupported,
+                       "training method \"" + request.method + "\" is not known; known is: mewma");
   }
   if (!(request.false_alarms_per_day > 0) || !std::isfinite(request.false_alarms_per_day)) {
     return invalid("the false-alarm budget must be a positive number a day");
@@ -333,16 +340,32 @@ base::Result<model::Model> train(const Frames& frames, const Request& request,
   set_frozen(c, p);
   tell(0.5);
 
-  // The limit is set by what a fit on the first part says of the rest; the model is then fitted to all.
+  // The limit is set by what a fit on the first part says of the rest; the model is then fitted to
+  // all.
   const Moments fit = moments(c, parts.fit, p);
-  set_pattern(c, fit, p);
-  LANDER_TRY(model::validate(p));
-  const std::vector<std::vector<double>> held = patterns(c, parts.held, p);
-  LANDER_ASSIGN(const std::size_t blocks,
-                set_pattern_limit(c, held, most_of(patterns(c, parts.fit, p)),
-                                  request.false_alarms_per_day, p));
+  const std::vector<Stretch> fitted = without_harmless(frames, parts.fit);
+  const std::vector<Stretch> judged = without_harmless(frames, parts.held);
+  const auto n = static_cast<Eigen::Index>(c.inputs());
+  Eigen::MatrixXd harmless = Eigen::MatrixXd::Zero(n, n);
+  std::vector<std::vector<double>> held;
+  std::size_t blocks = 0;
+  // What people judged harmless becomes a direction that healthy data varies in, one at a time.
+  for (std::size_t i = 0;; ++i) {
+    set_pattern(c, fit, harmless, p);
+    LANDER_TRY(model::validate(p));
+    held = patterns(c, judged, p);
+    LANDER_ASSIGN(blocks, set_pattern_limit(c, held, most_of(patterns(c, fitted, p)),
+                                            request.false_alarms_per_day, p));
+    const std::vector<double> direction =
+        i < kMostWidened ? beyond_limit(frames, found.used, p) : std::vector<double>();
+    if (direction.empty()) break;
+    const Eigen::Map<const Eigen::VectorXd> d(direction.data(), n);
+    harmless +=
+        kWidening / (static_cast<double>(n) * p.pattern.at * p.pattern.at) * d * d.transpose();
+  }
   tell(0.8);
-  set_pattern(c, moments(c, found.stretches, p), p);
+  set_pattern(c, moments(c, found.stretches, p), harmless, p);
+  const double harmless_score = allow_harmless(frames, found.used, p);
   LANDER_TRY(model::validate(p));
 
   model::Model model = describe(c, request);
@@ -354,6 +377,11 @@ base::Result<model::Model> train(const Frames& frames, const Request& request,
       {"pattern_limit", p.pattern.at},
       {"held_max_score", most_of(held) / p.pattern.at},
   };
+  if (!frames.harmless.empty()) {
+    model.lineage.metrics.push_back(
+        {"harmless_episodes", static_cast<double>(frames.harmless.size())});
+    model.lineage.metrics.push_back({"harmless_max_score", harmless_score});
+  }
   model.body = model::encode(p);
   tell(1);
   return model;

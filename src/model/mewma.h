@@ -29,7 +29,7 @@
 namespace lander::model {
 
 inline constexpr std::size_t kMaxMewmaInputs = 256;
-inline constexpr double kKnee = 3;  // scales
+inline constexpr double kKnee = 2;  // scales
 
 // A chart's limit at the budget that the model was made for, and what it rises by for a budget e times
 // smaller: block maxima that follow Gumbel's law have limits that are linear in the logarithm.
