@@ -54,7 +54,8 @@ std::string complain(const Frames& frames, std::size_t i, const Column& column) 
 std::string amount(std::int64_t usable, std::int64_t needed, base::DurationUs interval) {
   const double seconds = static_cast<double>(interval) / base::kSecond;
   const double total = static_cast<double>(needed) * seconds;
-  const double unit = total >= 2 * 3600 ? 3600 : total >= 120 ? 60 : 1;
+  const double told = usable < needed ? total : static_cast<double>(usable) * seconds;
+  const double unit = told >= 2 * 3600 ? 3600 : told >= 120 ? 60 : 1;
   const char* name = unit == 3600 ? "hours" : unit == 60 ? "minutes" : "seconds";
   char text[96];
   const double have = std::floor(static_cast<double>(usable) * seconds / unit * 10) / 10;

@@ -300,10 +300,10 @@ TEST(Readiness, DataOfLessThanADayIsReadyButTheOperatorIsWarned) {
   SimulatedPlant plant(18);
   Frames frames = plant.healthy(600);
   EXPECT_TRUE(assess(frames).ready);
-  EXPECT_NE(assess(frames).reason.find("600 healthy seconds; less than a day"), std::string::npos)
+  EXPECT_NE(assess(frames).reason.find("10 healthy minutes; less than a day"), std::string::npos)
       << assess(frames).reason;
   frames = plant.healthy(86400);
-  EXPECT_EQ(assess(frames).reason, "86400 healthy seconds");
+  EXPECT_EQ(assess(frames).reason, "24 healthy hours");
 }
 
 TEST(Readiness, ASensorFrozenFortyPercentOfTheTimeIsNamedAndLeftOut) {
