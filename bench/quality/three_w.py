@@ -59,7 +59,7 @@ class Event:
         if done.returncode != 0:
             self.why = done.stderr.strip()
             return None
-        subprocess.run([lander, "detect", rest, "-m", model, "-o", out], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([lander, "detect", rest, "-m", model, "-o", out], check=True, capture_output=True)
         with out.open(newline="") as file:
             return [(float(row["score"] or 0), row["alarm"] == "1") for row in csv.DictReader(file)]
 
