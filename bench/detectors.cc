@@ -1,7 +1,9 @@
-// The cost of a trained detector: bench_detectors score | watch | learn [FILE]. bench/detectors.py runs it and its rivals.
+// The cost of a trained detector: bench_detectors score | watch | learn [FILE]. bench/detectors.py
+// runs it and its rivals.
 //
-// Data: 16 or 100 inputs that follow four slow loads, with noise, from one seed. `learn` learns 16 inputs, a
-// frame a second for a week; with FILE it also writes the same frames as raw 32-bit floats for the rivals.
+// Data: 16 or 100 inputs that follow four slow loads, with noise, from one seed. `learn` learns 16
+// inputs, a frame a second for a week; with FILE it also writes the same frames as raw 32-bit
+// floats for the rivals.
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -69,7 +71,8 @@ double peak_mb() {
   return static_cast<double>(usage.ru_maxrss) / 1024;
 }
 
-// µs a frame of `inputs`, with what a watch does beside: judging, and looking for changes where `whole`.
+// µs a frame of `inputs`, with what a watch does beside: judging, and looking for changes where
+// `whole`.
 double us_a_frame(std::size_t inputs, base::DurationUs interval, bool whole) {
   const model::Model model = trained(frames_of(inputs, 20'000, interval));
   auto detector = bench::must(model::make_detector(model));

@@ -9,8 +9,8 @@
 namespace lander::learn {
 namespace {
 
-// An input of which more is missing (than of the most complete one), frozen or absurd costs the others
-// too many rows: it is left out.
+// An input of which more is missing (than of the most complete one), frozen or absurd costs the
+// others too many rows: it is left out.
 constexpr double kMostMissing = 0.2, kMostFrozen = 0.2, kMostBad = 0.05;
 constexpr double kWorthTelling = 0.01;
 // A covariance of n inputs needs some times n rows, and limits a held-back part. So few give wide
@@ -117,7 +117,8 @@ std::vector<Stretch> stretches_of(const Frames& frames, const std::vector<bool>&
   return stretches;
 }
 
-// Which inputs the others can be learned together with, and the rows at which all of those are fine.
+// Which inputs the others can be learned together with, and the rows at which all of those are
+// fine.
 void choose(std::vector<Column>& columns, const Frames& frames, Survey& result) {
   double complete = 1;
   for (const Column& column : columns) complete = std::min(complete, column.missing);
@@ -147,8 +148,8 @@ void judge(const Frames& frames, const Survey& survey, Readiness& result) {
   }
   result.rows_needed =
       std::max(kLeastRows, kRowsPerInput * static_cast<std::int64_t>(survey.used.size()));
-  const bool alive = std::find(survey.constant.begin(), survey.constant.end(), false) !=
-                     survey.constant.end();
+  const bool alive =
+      std::find(survey.constant.begin(), survey.constant.end(), false) != survey.constant.end();
   result.ready = alive && result.rows_usable >= result.rows_needed;
   result.reason = amount(result.rows_usable, result.rows_needed, frames.interval);
   if (!alive) result.reason += "; no input that changes is left";
@@ -162,8 +163,9 @@ void judge(const Frames& frames, const Survey& survey, Readiness& result) {
                      " frames or more count";
   }
   if (result.ready && result.rows_usable * frames.interval < base::kDay) {
-    result.reason += "; less than a day was seen: limits are wide, and what a day brings may count"
-                     " as unusual";
+    result.reason +=
+        "; less than a day was seen: limits are wide, and what a day brings may count"
+        " as unusual";
   }
 }
 

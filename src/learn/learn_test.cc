@@ -113,8 +113,8 @@ Outcome run_fault(const model::Model& model, std::uint64_t seed, std::size_t fra
   return outcome;
 }
 
-// What the other sensors contradict is found at once. The bearing's temperature wanders by itself, and
-// nothing else tells of it: its step has to last.
+// What the other sensors contradict is found at once. The bearing's temperature wanders by itself,
+// and nothing else tells of it: its step has to last.
 TEST(Learn, AStepIsFoundWithinSecondsAndTheSensorIsNamed) {
   const model::Model model = trained(1, 7200);
   const double step[kInputs] = {-9, 3, 1, 20, 3, -0.3};
@@ -336,7 +336,8 @@ TEST(Readiness, ASensorThatIsMissingTooOftenIsNamedAndLeftOut) {
       << readiness.reason;
 }
 
-// As a well's record is: an empty column, one of absurd numbers, one that never moves, one that works.
+// As a well's record is: an empty column, one of absurd numbers, one that never moves, one that
+// works.
 TEST(Readiness, OneInputThatWorksIsEnough) {
   SimulatedPlant plant(19);
   Frames frames = plant.healthy(900);

@@ -14,18 +14,19 @@
 namespace lander::learn {
 namespace {
 
-constexpr double kFitShare = 0.65;          // of the rows; the limits are set on the rest
-constexpr std::size_t kFastFrames = 40;     // an EWMA "of w frames" has the weight 2 / (w + 1)
+constexpr double kFitShare = 0.65;       // of the rows; the limits are set on the rest
+constexpr std::size_t kFastFrames = 40;  // an EWMA "of w frames" has the weight 2 / (w + 1)
 constexpr base::DurationUs kSlowTime = 300 * base::kSecond;
-constexpr std::size_t kSampled = 20'000;    // rows that are enough for a median
-constexpr double kLeastVariance = 1e-4;     // of a direction of e
-constexpr double kLeastOfMedian = 0.01;     // and as a share of the median direction's
+constexpr std::size_t kSampled = 20'000;  // rows that are enough for a median
+constexpr double kLeastVariance = 1e-4;   // of a direction of e
+constexpr double kLeastOfMedian = 0.01;   // and as a share of the median direction's
 constexpr double kEmpiricalMargin = 1.1;
-// What less than a day cannot know: how far things wander. docs/intelligence/watch.md, "Little data".
-constexpr double kYoungTolerance = 0.02;    // of an input's own size
-constexpr double kYoungTime = 600;          // s
+// What less than a day cannot know: how far things wander. docs/intelligence/watch.md, "Little
+// data".
+constexpr double kYoungTolerance = 0.02;  // of an input's own size
+constexpr double kYoungTime = 600;        // s
 constexpr double kDriftFactor = 2, kLevelFactor = 2, kYoungFactor = 20;
-constexpr double kLevelPerEFold = 0.05;     // of the level chart's limit
+constexpr double kLevelPerEFold = 0.05;  // of the level chart's limit
 constexpr double kFrozenBase = 60, kFrozenFactor = 4, kConstantShare = 0.25;
 
 std::size_t count_rows(const std::vector<Stretch>& stretches) {
@@ -54,9 +55,9 @@ Split split(const std::vector<Stretch>& stretches) {
 struct Context {
   const Frames& frames;
   const Survey& survey;
-  std::size_t rows;                         // usable
-  std::size_t fast_frames, slow_frames;     // of the two averages
-  double young;                             // 1: nothing was seen yet; falls as time was seen
+  std::size_t rows;                      // usable
+  std::size_t fast_frames, slow_frames;  // of the two averages
+  double young;                          // 1: nothing was seen yet; falls as time was seen
   std::size_t inputs() const { return survey.used.size(); }
 };
 
@@ -111,8 +112,7 @@ void standardise(const Context& c, model::Mewma& p) {
       value = std::abs(value);
     }
     const double size = static_cast<double>(values.size());
-    const double deviation =
-        std::sqrt(std::max(0.0, squares / size - (sum / size) * (sum / size)));
+    const double deviation = std::sqrt(std::max(0.0, squares / size - (sum / size) * (sum / size)));
     const double robust = 1.4826 * quantile(values, 0.5);
     double scale = deviation > 4 * robust ? deviation : robust;
     const double noise_of_arithmetic = 1e-7 * std::max(std::abs(centre), 1e-3);
@@ -160,8 +160,7 @@ void set_pattern(const Context& c, const Moments& m, model::Mewma& p) {
   }
   const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(covariance);
   LANDER_CHECK(solver.info() == Eigen::Success);
-  const double least =
-      std::max(kLeastVariance, kLeastOfMedian * solver.eigenvalues()(n / 2));
+  const double least = std::max(kLeastVariance, kLeastOfMedian * solver.eigenvalues()(n / 2));
   p.mean.assign(mean.data(), mean.data() + n);
   p.whiten.resize(static_cast<std::size_t>(n * n));
   for (Eigen::Index j = 0; j < n; ++j) {
@@ -173,7 +172,8 @@ void set_pattern(const Context& c, const Moments& m, model::Mewma& p) {
   }
 }
 
-// Where each input's slow average went, and how far its mean drifted from the first third to the last.
+// Where each input's slow average went, and how far its mean drifted from the first third to the
+// last.
 void set_levels(const Context& c, model::Mewma& p) {
   const std::size_t n = c.inputs();
   std::vector<double> least(n, INFINITY), most(n, -INFINITY);
@@ -262,10 +262,9 @@ base::Result<std::size_t> set_pattern_limit(const Context& c,
   const double seen = *std::max_element(sample.maxima.begin(), sample.maxima.end());
   const double grown = (1 + kYoungFactor * c.young) * std::max(1.0, seen / most_fitted);
   const double limit = law.upper_quantile(probability);
-  p.pattern.at =
-      std::clamp(grown * std::max(limit, kEmpiricalMargin * seen), 1e-3, 1e6);
-  p.pattern.per_e_fold = std::clamp(
-      grown * (law.upper_quantile(probability / std::exp(1.0)) - limit), 0.0, 1e6);
+  p.pattern.at = std::clamp(grown * std::max(limit, kEmpiricalMargin * seen), 1e-3, 1e6);
+  p.pattern.per_e_fold =
+      std::clamp(grown * (law.upper_quantile(probability / std::exp(1.0)) - limit), 0.0, 1e6);
   return sample.maxima.size();
 }
 
@@ -310,8 +309,8 @@ base::Result<model::Model> train(const Frames& frames, const Request& request,
     if (progress) progress(share);
   };
   if (request.method != "mewma") {
-    return base::Error(base::Code::kUnsupported, "training method \"" + request.method +
-                                                     "\" is not known; known is: mewma");
+    return base::Error(base::Code::kUnsupported,
+                       "training method \"" + request.method + "\" is not known; known is: mewma");
   }
   if (!(request.false_alarms_per_day > 0) || !std::isfinite(request.false_alarms_per_day)) {
     return invalid("the false-alarm budget must be a positive number a day");
@@ -333,7 +332,8 @@ base::Result<model::Model> train(const Frames& frames, const Request& request,
   set_frozen(c, p);
   tell(0.5);
 
-  // The limit is set by what a fit on the first part says of the rest; the model is then fitted to all.
+  // The limit is set by what a fit on the first part says of the rest; the model is then fitted to
+  // all.
   const Moments fit = moments(c, parts.fit, p);
   set_pattern(c, fit, p);
   LANDER_TRY(model::validate(p));

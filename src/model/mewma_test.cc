@@ -68,7 +68,8 @@ TEST(Mewma, ParametersThatCannotBeAModelAreRefused) {
   }
 }
 
-// Flow 1 up, current as it was: z = (0.5, 0), whitened (0.25, 2.5); the other sensor expects no rise.
+// Flow 1 up, current as it was: z = (0.5, 0), whitened (0.25, 2.5); the other sensor expects no
+// rise.
 TEST(Mewma, WhatContradictsTheOthersIsTheSurpriseAndWhatTheyExpectIsTold) {
   MewmaDetector detector(pair_parameters());
   const double odd[] = {6, -3};
