@@ -113,8 +113,8 @@ Outcome run_fault(const model::Model& model, std::uint64_t seed, std::size_t fra
   return outcome;
 }
 
-// What the other sensors contradict is found at once. The bearing's temperature wanders by itself, and
-// nothing else tells of it: its step has to last.
+// What the other sensors contradict is found at once. The bearing's temperature wanders by itself,
+// and nothing else tells of it: its step has to last.
 TEST(Learn, AStepIsFoundWithinSecondsAndTheSensorIsNamed) {
   const model::Model model = trained(1, 7200);
   const double step[kInputs] = {-9, 3, 1, 20, 3, -0.3};
@@ -360,7 +360,9 @@ TEST(Readiness, DataOfLessThanADayIsReadyButTheOperatorIsWarned) {
   EXPECT_NE(assess(frames).reason.find("10 of 10 minutes healthy; less than a day"), std::string::npos)
       << assess(frames).reason;
   for (std::size_t r = 300; r < 600; ++r) frames.times[r] += base::kDay;
-  EXPECT_EQ(assess(frames).reason, "10 minutes healthy of 24.2 hours");
+  EXPECT_NE(assess(frames).reason.find("10 minutes healthy of 24.2 hours; less than a day"),
+            std::string::npos)
+      << assess(frames).reason;
 }
 
 TEST(Readiness, ASensorFrozenFortyPercentOfTheTimeIsNamedAndLeftOut) {
@@ -393,7 +395,8 @@ TEST(Readiness, ASensorThatIsMissingTooOftenIsNamedAndLeftOut) {
       << readiness.reason;
 }
 
-// As a well's record is: an empty column, one of absurd numbers, one that never moves, one that works.
+// As a well's record is: an empty column, one of absurd numbers, one that never moves, one that
+// works.
 TEST(Readiness, OneInputThatWorksIsEnough) {
   SimulatedPlant plant(19);
   Frames frames = plant.healthy(900);
