@@ -10,7 +10,8 @@ namespace lander::model {
 namespace {
 
 constexpr double kFrozenMost = 1.5;  // a frozen sensor alone is no emergency
-constexpr double kLeastLimit = 0.3;  // a limit is never re-scaled below this share of what was trained
+constexpr double kLeastLimit =
+    0.3;  // a limit is never re-scaled below this share of what was trained
 
 bool within(double value, double least, double most) {
   return std::isfinite(value) && value >= least && value <= most;
