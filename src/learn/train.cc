@@ -21,7 +21,7 @@ constexpr std::size_t kSampled = 20'000;  // rows that are enough for a median
 constexpr double kLeastVariance = 1e-4;   // of a direction of e
 constexpr double kLeastOfMedian = 0.01;   // and as a share of the median direction's
 constexpr double kEmpiricalMargin = 1.1;
-constexpr double kSeasons = 1.35;  // what the weeks of training did not bring
+constexpr double kSeasons = 1.2;  // what the weeks of training did not bring
 // What less than a day cannot know: how far things wander. docs/intelligence/watch.md, "Little
 // data".
 constexpr double kYoungTolerance = 0.02;  // of an input's own size
