@@ -4,6 +4,7 @@ import json
 import time
 
 from lake import same_in_other_programs
+from records import Records
 from rig import ROOT, RigError, wait_for
 from stage import ASSET, SITE
 from ways import Ways, age_s
@@ -12,7 +13,7 @@ APPS = ROOT / "examples" / "apps"
 FRAME = "200ms"  # of training: 300 frames are a minute, so that the story does not take a day
 
 
-class Story(Ways):
+class Story(Ways, Records):
     def __init__(self, stage, teller):
         self.stage, self.teller = stage, teller
         self.alert = None
@@ -25,6 +26,7 @@ class Story(Ways):
         self.first_app()
         self.learn()
         self.warn()
+        self.records()
         self.cut_link()
         self.link_returns()
         self.lake()

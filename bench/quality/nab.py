@@ -136,7 +136,9 @@ def detect(lander, corpus, folder):
     scores, alarms = [], []
     for series, path in corpus:
         out = folder / "out.csv"
-        subprocess.run([lander, "detect", path, "-o", out], check=True, stdout=subprocess.DEVNULL)
+        done = subprocess.run([lander, "detect", path, "-o", out], capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"{path}: {done.stderr}")
         with out.open(newline="") as file:
             rows = list(csv.DictReader(file))
         scores.append((series, [float(row["score"] or "nan") for row in rows]))
@@ -170,6 +172,8 @@ def run(lander, data):
         print(f"nab: no {folder}: skipped", file=sys.stderr)
         return []
     corpus = load(folder)
+    if abs(firing(corpus, perfect) - 100) > 1e-9 or firing(corpus, lambda *_: False) != 0:
+        raise AssertionError("the scorer is not NAB's: perfect is 100, never is 0")
     with tempfile.TemporaryDirectory() as out:
         scores, alarms = detect(lander, corpus, pathlib.Path(out))
     return results(corpus, scores, alarms)

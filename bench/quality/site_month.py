@@ -115,7 +115,8 @@ def station(random, rows, stops, severity):
     head = 7.5 * ratio ** 2 * coupled * (1 - 0.12 * severity["leakage"]) * (1 - 0.05 * blocked)
     current = (8 * (ratio > 0.05) + 62 * ratio ** 2.6 * (0.35 + 0.65 * coupled)) * (1 - 0.06 * blocked)
     worn = severity["bearing wear"]
-    vibration = (0.15 + 2.2 * ratio ** 2 * (1 + 0.15 * wander(random, rows, 30, 0.3))) * (1 + 0.9 * worn) + 0.8 * blocked * ratio
+    vibration = (0.15 + 2.2 * ratio ** 2 * (1 + 0.15 * wander(random, rows, 30, 0.3))) * (1 + 0.9 * worn)
+    vibration += 0.8 * blocked * ratio
     minute = numpy.arange(rows)
     ambient = (15 + 4 * numpy.sin(2 * numpy.pi * (minute / MINUTES_A_DAY - 0.4)) + wander(random, rows, 3 * MINUTES_A_DAY, 2)
                + random.uniform(-0.08, 0.08) * minute / MINUTES_A_DAY)

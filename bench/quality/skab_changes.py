@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""SKAB changepoints by `lander detect` without a model: python bench/quality/skab_changes.py LANDER [FOLDER_OF_DATA] [--json]
+"""SKAB changepoints by `lander detect` without a model: python bench/quality/skab_changes.py LANDER [FOLDER_OF_DATA]
+[--json]
 
 Each run is given as it is, without its two label columns, and the `change` column is judged at its default: nothing is
 chosen here. Rows before 400 are seen and not judged. A changepoint is found when a change is told in the 60 s from its
@@ -123,7 +124,8 @@ def main():
         print(json.dumps(found, indent=1))
         return
     for result in found:
-        print(f"{result['measure']:52} {result['value']:6.2f} (must {result['must']}, aim {result['aim']}) {result['baselines']}")
+        print(f"{result['measure']:52} {result['value']:6.2f} (must {result['must']}, aim {result['aim']}) "
+              f"{result['baselines']}")
     if found:
         print(found[0]["how"])
 

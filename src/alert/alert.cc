@@ -17,9 +17,11 @@ constexpr std::array<std::string_view, 7> kStates = {"active-unacknowledged",
                                                      "suppressed",
                                                      "out-of-service"};
 constexpr std::array<std::string_view, 4> kSeverities = {"low", "medium", "high", "critical"};
-constexpr std::array<std::string_view, 9> kKinds = {"raise",      "clear",          "acknowledge",
-                                                    "shelve",     "unshelve",       "suppress",
-                                                    "unsuppress", "out-of-service", "in-service"};
+constexpr std::array<std::string_view, 10> kKinds = {
+    "raise",    "clear",      "acknowledge",    "shelve",     "unshelve",
+    "suppress", "unsuppress", "out-of-service", "in-service", "verdict"};
+constexpr std::array<std::string_view, 5> kVerdicts = {"none", "true", "false", "maintenance",
+                                                       "sensor-fault"};
 
 // One of `names` by its text; the error lists them all.
 template <class Enum, std::size_t n>
@@ -50,6 +52,24 @@ void fold_raise(Alert& alert, const Event& event) {
   alert.active = true;
   alert.cleared = alert.acknowledged = 0;
   alert.acknowledged_by.clear();
+  alert.verdict = Verdict::kNone;
+  alert.judged = 0;
+  alert.judged_by.clear();
+  alert.note.clear();
+}
+
+void acknowledge(Alert& alert, const Event& event) {
+  if (alert.acknowledged != 0) return;  // the first who saw it
+  alert.acknowledged = stamp(event.time);
+  alert.acknowledged_by = event.actor;
+}
+
+void fold_verdict(Alert& alert, const Event& event) {
+  acknowledge(alert, event);
+  alert.verdict = event.verdict;
+  alert.judged = stamp(event.time);
+  alert.judged_by = event.actor;
+  alert.note = event.comment;
 }
 
 void fold_one(Alert& alert, const Event& event) {
@@ -62,9 +82,7 @@ void fold_one(Alert& alert, const Event& event) {
       alert.active = false;
       break;
     case EventKind::kAcknowledge:
-      if (alert.acknowledged != 0) break;  // the first who saw it
-      alert.acknowledged = stamp(event.time);
-      alert.acknowledged_by = event.actor;
+      acknowledge(alert, event);
       break;
     case EventKind::kShelve:
       alert.shelved_until = event.until;
@@ -79,6 +97,9 @@ void fold_one(Alert& alert, const Event& event) {
     case EventKind::kOutOfService:
     case EventKind::kInService:
       alert.out_of_service = event.kind == EventKind::kOutOfService;
+      break;
+    case EventKind::kVerdict:
+      fold_verdict(alert, event);
       break;
   }
   if (!event.comment.empty()) alert.comment = event.comment;
@@ -96,6 +117,14 @@ base::Result<Severity> parse_severity(std::string_view text) {
 }
 base::Result<EventKind> parse_event_kind(std::string_view text) {
   return parse<EventKind>(kKinds, text, "kind of alert event");
+}
+
+std::string_view to_string(Verdict verdict) { return kVerdicts[static_cast<std::size_t>(verdict)]; }
+base::Result<Verdict> parse_verdict(std::string_view text) {
+  LANDER_ASSIGN(const Verdict verdict, parse<Verdict>(kVerdicts, text, "verdict"));
+  if (verdict != Verdict::kNone) return verdict;
+  return base::Error(base::Code::kInvalid,
+                     "verdict \"none\": expected one of true, false, maintenance, sensor-fault");
 }
 
 State Alert::state(base::TimeUs now) const {

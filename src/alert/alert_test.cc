@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <random>
 
@@ -23,6 +24,7 @@ Event event(EventKind kind, base::TimeUs time, std::string id, std::string alert
   out.time = time;
   out.actor = "site";
   if (kind == EventKind::kShelve) out.until = time + kHour;
+  if (kind == EventKind::kVerdict) out.verdict = Verdict::kFalse;
   if (kind == EventKind::kRaise) {
     Info info;
     info.asset = "acme/plant/pump-1";
@@ -51,7 +53,7 @@ std::string look(const Alert& a, base::TimeUs now) {
 std::vector<Event> random_events(std::mt19937_64& random, std::size_t count) {
   std::vector<Event> out;
   for (std::size_t i = 0; i < count; ++i) {
-    const auto kind = i == 0 ? EventKind::kRaise : static_cast<EventKind>(random() % 9);
+    const auto kind = i == 0 ? EventKind::kRaise : static_cast<EventKind>(random() % 10);
     // Few instants, so that many events share one; some before the raise.
     Event e = event(kind, kT0 + static_cast<std::int64_t>(random() % 5) * kMinute,
                     "e" + std::to_string(random() % 1000000) + "-" + std::to_string(i));
@@ -336,11 +338,116 @@ TEST(Codec, TruncatedOrFlippedBytesAreRefusedOrMeanWhatTheySay) {
   }
 }
 
+TEST(Codec, TheReasonsOfARaiseTravelAndWhatHasNoneIsReadByAnOlderHub) {
+  Event raise = event(EventKind::kRaise, kT0, "e1");
+  EXPECT_EQ(encode(raise)[1], 1) << "format";
+  raise.info->since = kT0 - kMinute;
+  raise.info->causes[0].deviation = 6.5;
+  raise.info->similar =
+      Similar{"a0", kT0 - kHour, "Bearing wear", 0.93, Verdict::kTrue, "bearing was changed"};
+  for (const Event& e : {raise, event(EventKind::kVerdict, kT0 + 1, "e2")}) {
+    const base::Bytes bytes = encode(e);
+    EXPECT_EQ(bytes[1], 2) << "format";
+    const auto back = decode_event(bytes);
+    ASSERT_TRUE(back.ok()) << back.error().message();
+    EXPECT_EQ(encode(*back), bytes);
+    EXPECT_EQ(back->verdict, e.verdict);
+  }
+  const auto back = decode_event(encode(raise));
+  EXPECT_EQ(back->info->since, raise.info->since);
+  EXPECT_EQ(back->info->causes[0].deviation, 6.5);
+  EXPECT_TRUE(std::isnan(back->info->causes[1].deviation));
+  EXPECT_EQ(back->info->similar->note, "bearing was changed");
+  EXPECT_EQ(back->info->similar->verdict, Verdict::kTrue);
+}
+
+TEST(Verdict, IsTheNewestOnesUntilTheCauseComesBackAndAcknowledges) {
+  Event wrong = event(EventKind::kVerdict, kT0 + 2, "e3");
+  wrong.comment = "valve was being tested";
+  Event right = wrong;
+  right.id = "e4";
+  right.time += 1;
+  right.verdict = Verdict::kMaintenance;
+  right.actor = "user:bo@hub";
+  std::vector<Event> events = {event(EventKind::kRaise, kT0, "e1"),
+                               event(EventKind::kClear, kT0 + 1, "e2"), right, wrong};
+  Alert alert = fold(events);
+  EXPECT_EQ(alert.verdict, Verdict::kMaintenance);
+  EXPECT_EQ(alert.judged_by, "user:bo@hub");
+  EXPECT_EQ(alert.note, "valve was being tested");
+  EXPECT_EQ(alert.state(kT0 + kMinute), State::kNormal);
+  events.push_back(event(EventKind::kRaise, kT0 + kMinute, "e5"));
+  alert = fold(events);
+  EXPECT_EQ(alert.verdict, Verdict::kNone);
+  EXPECT_EQ(alert.state(kT0 + kMinute), State::kActiveUnacknowledged);
+}
+
+TEST(Verdict, LabelsAllThatCameAndWentSinceTheOneBefore) {
+  Book book;
+  int n = 0;
+  const auto add = [&](EventKind kind, base::TimeUs time, Verdict verdict = Verdict::kNone) {
+    Event e = event(kind, time, "e" + std::to_string(n++));
+    e.verdict = verdict;
+    if (e.info) e.info->since = time - kMinute;
+    ASSERT_TRUE(book.apply(e).ok());
+  };
+  for (int i = 0; i < 2; ++i) {
+    add(EventKind::kRaise, kT0 + i * kHour);
+    add(EventKind::kClear, kT0 + i * kHour + kMinute);
+  }
+  add(EventKind::kVerdict, kT0 + 2 * kHour, Verdict::kFalse);
+  add(EventKind::kRaise, kT0 + 3 * kHour);
+  const auto all = book.episodes("acme/plant");
+  ASSERT_EQ(all.size(), 1u) << "of what belongs to the asset";
+  const auto& episodes = all[0].second;
+  ASSERT_EQ(episodes.size(), 3u);
+  EXPECT_EQ(episodes[0].verdict, Verdict::kFalse);
+  EXPECT_EQ(episodes[0].from, kT0 - kMinute);
+  EXPECT_EQ(episodes[0].to, kT0 + kMinute);
+  EXPECT_EQ(episodes[1].verdict, Verdict::kFalse);
+  EXPECT_EQ(episodes[2].verdict, Verdict::kNone);
+  EXPECT_EQ(episodes[2].to, 0) << "still active";
+  EXPECT_TRUE(book.episodes("acme/other").empty());
+}
+
+TEST(Similar, IsTheAlarmWithTheSameSensorsInTheSameDirections) {
+  Book book;
+  const auto add = [&](const std::string& id, double vibration, double current, Verdict verdict) {
+    Event e = event(EventKind::kRaise, kT0, id + "-raise", id);
+    e.info->causes[0].deviation = vibration;
+    e.info->causes[1].deviation = current;
+    ASSERT_TRUE(book.apply(e).ok());
+    if (verdict == Verdict::kNone) return;
+    Event judged = event(EventKind::kVerdict, kT0 + 1, id + "-verdict", id);
+    judged.verdict = verdict;
+    judged.comment = "what was done";
+    ASSERT_TRUE(book.apply(judged).ok());
+  };
+  add("up", 8, 1, Verdict::kTrue);
+  add("up-again", 8, 1, Verdict::kNone);
+  add("down", -8, -1, Verdict::kFalse);
+  add("other", 0.5, 8, Verdict::kFalse);
+  Event now = event(EventKind::kRaise, kT0 + kHour, "now");
+  now.info->causes[0].deviation = 12;
+  now.info->causes[1].deviation = 2;
+  const auto similar = book.most_similar(now.info->causes, now.info->asset, "now");
+  ASSERT_TRUE(similar);
+  EXPECT_EQ(similar->alert, "up") << "that people judged, of two alike";
+  EXPECT_EQ(similar->verdict, Verdict::kTrue);
+  EXPECT_EQ(similar->note, "what was done");
+  EXPECT_GT(similar->likeness, 0.95);
+  now.info->causes[0].deviation = 0.1;
+  now.info->causes[1].deviation = -9;
+  EXPECT_FALSE(book.most_similar(now.info->causes, now.info->asset, "now"));
+}
+
 TEST(Names, AreReadBack) {
-  for (int i = 0; i < 9; ++i) {
+  for (int i = 0; i < 10; ++i) {
     const auto kind = static_cast<EventKind>(i);
     EXPECT_EQ(*parse_event_kind(to_string(kind)), kind);
   }
+  EXPECT_EQ(*parse_verdict("sensor-fault"), Verdict::kSensorFault);
+  EXPECT_FALSE(parse_verdict("none").ok()) << "nobody judges that there is no verdict";
   EXPECT_EQ(*parse_severity("critical"), Severity::kCritical);
   EXPECT_EQ(parse_severity("loud").error().message(),
             "severity \"loud\": expected one of low, medium, high, critical");

@@ -65,7 +65,15 @@ void Book::drop_oldest() {
 std::optional<Alert> Book::find(std::string_view id) const {
   const auto found = entries_.find(id);
   if (found == entries_.end() || waits(found->second.folded)) return std::nullopt;
-  return fold_sorted(found->second.events);
+  Alert alert = fold_sorted(found->second.events);
+  if (!alert.info.similar) return alert;
+  // What people say of it may have come since this alert was raised.
+  const auto similar = entries_.find(alert.info.similar->alert);
+  if (similar != entries_.end() && similar->second.folded.verdict != Verdict::kNone) {
+    alert.info.similar->verdict = similar->second.folded.verdict;
+    alert.info.similar->note = similar->second.folded.note;
+  }
+  return alert;
 }
 
 std::vector<Event> Book::events(std::string_view id) const {

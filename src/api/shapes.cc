@@ -24,6 +24,19 @@ Json model_inputs(const model::Model& model) {
   return list;
 }
 
+Json verdict(alert::Verdict given) {
+  return given == alert::Verdict::kNone ? Json(nullptr) : Json(alert::to_string(given));
+}
+
+Json similar(const alert::Similar& s) {
+  return {{"alert", s.alert},
+          {"raised", time(s.raised)},
+          {"title", s.title},
+          {"likeness", number(s.likeness)},
+          {"verdict", verdict(s.verdict)},
+          {"note", s.note}};
+}
+
 // What holds, whether it was declared or is the default.
 Json thinning(const sensing::Datastream& d) {
   Json list = Json::array();
@@ -83,7 +96,8 @@ Json alert(const alert::Alert& a, std::string_view site, base::TimeUs now) {
                       {"share", number(cause.share)},
                       {"value", number(cause.value)},
                       {"expected", number(cause.expected)},
-                      {"unit", cause.unit}});
+                      {"unit", cause.unit},
+                      {"deviation", number(cause.deviation)}});
   }
   return {{"id", a.id},
           {"site", site},
@@ -102,7 +116,13 @@ Json alert(const alert::Alert& a, std::string_view site, base::TimeUs now) {
           {"rule", a.info.rule},
           {"model", a.info.model},
           {"score", number(a.info.score)},
+          {"since", time(a.info.since)},
           {"causes", std::move(causes)},
+          {"similar", a.info.similar ? similar(*a.info.similar) : Json(nullptr)},
+          {"verdict", verdict(a.verdict)},
+          {"judged", time(a.judged)},
+          {"judged_by", a.judged_by},
+          {"note", a.note},
           {"comment", a.comment}};
 }
 
@@ -124,6 +144,7 @@ Json alert_in_detail(const alert::Alert& a, const std::vector<alert::Event>& eve
                     {"kind", alert::to_string(event.kind)},
                     {"time", time(event.time)},
                     {"actor", event.actor},
+                    {"verdict", verdict(event.verdict)},
                     {"comment", event.comment}});
   }
   out["events"] = std::move(list);
@@ -172,10 +193,27 @@ Json model(const model::Model& m, std::string_view digest) {
           {"rows_left_out", m.lineage.rows_left_out},
           {"parent", m.lineage.parent},
           {"trained_by", m.lineage.trained_by},
+          {"labels_digest", m.lineage.labels_digest},
           {"metrics", std::move(metrics)},
           {"inputs", model_inputs(m)},
           {"interval_ms", m.interval / base::kMillisecond},
           {"false_alarms_per_day", number(m.false_alarms_per_day)}};
+}
+
+Json history(const model::History& history) {
+  Json list = Json::array();
+  for (auto at = history.events.rbegin(); at != history.events.rend(); ++at) {
+    Json numbers = Json::array();
+    for (const auto& n : at->numbers)
+      numbers.push_back({{"name", n.name}, {"value", number(n.value)}});
+    list.push_back({{"what", model::to_string(at->what)},
+                    {"time", time(at->time)},
+                    {"actor", at->actor},
+                    {"model", at->digest},
+                    {"reason", at->reason},
+                    {"numbers", std::move(numbers)}});
+  }
+  return list;
 }
 
 Json readiness(const learn::Readiness& r) {
@@ -394,7 +432,7 @@ base::Result<alert::Event> parse_alert_event(base::ByteView body, std::string_vi
       alert::EventKind::kAcknowledge, alert::EventKind::kShelve,
       alert::EventKind::kUnshelve,    alert::EventKind::kSuppress,
       alert::EventKind::kUnsuppress,  alert::EventKind::kOutOfService,
-      alert::EventKind::kInService};
+      alert::EventKind::kInService,   alert::EventKind::kVerdict};
   bool known = false;
   std::string allowed;
   for (const auto candidate : kByPeople) {
@@ -407,6 +445,10 @@ base::Result<alert::Event> parse_alert_event(base::ByteView body, std::string_vi
   if (!known)
     return base::Error(base::Code::kInvalid,
                        "\"kind\" is \"" + kind.substr(0, 32) + "\": expected one of " + allowed);
+  if (event.kind == alert::EventKind::kVerdict) {
+    LANDER_ASSIGN(const std::string verdict, text(object, "verdict"));
+    LANDER_ASSIGN(event.verdict, alert::parse_verdict(verdict));
+  }
   if (event.kind == alert::EventKind::kShelve) {
     LANDER_ASSIGN(const std::string until, text_or(object, "until", ""));
     LANDER_ASSIGN(const std::string length, text_or(object, "for", until.empty() ? "1h" : ""));

@@ -11,6 +11,7 @@
 #include "fleet/fleet.h"
 #include "http/server.h"
 #include "learn/learn.h"
+#include "model/history.h"
 #include "model/model.h"
 #include "package/package.h"
 #include "sensing/block.h"
@@ -40,6 +41,7 @@ Json alert_in_detail(const alert::Alert& alert, const std::vector<alert::Event>&
 Json component(const twin::Component& component);
 Json twin(const twin::Desired& desired, const twin::Reported& reported);
 Json model(const model::Model& model, std::string_view digest);
+Json history(const model::History& history);  // newest first
 Json readiness(const learn::Readiness& readiness);
 Json package(const package::Package& package, std::uint64_t size, base::TimeUs imported);
 Json rollout(const fleet::Rollout& rollout);

@@ -1,4 +1,4 @@
-// alerts: list, show, ack, shelve, unshelve.
+// alerts: list, show, ack, shelve, unshelve, verdict.
 #include <cmath>
 
 #include <nlohmann/json.hpp>
@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kSparkColumns = 48;
 
 struct Change {
-  std::string id, comment, length = "1h";
+  std::string id, comment, length = "1h", verdict;
 };
 
 Paint severity_paint(const std::string& severity) {
@@ -93,6 +93,11 @@ void say_facts(Session& session, const Json& a) {
   const std::string by = text_of(a, "acknowledged_by");
   facts.add("acknowledged", when("acknowledged") + (by.empty() ? "" : " by " + by));
   facts.add("shelved until", when("shelved_until"));
+  facts.add("since", when("since"));
+  const std::string verdict = text_of(a, "verdict"), note = text_of(a, "note");
+  facts.add("verdict", verdict.empty() ? ""
+                                       : verdict + (note.empty() ? "" : ": " + note) + " (" +
+                                             text_of(a, "judged_by") + ")");
   facts.add("comment", text_of(a, "comment"));
   facts.add("rule", text_of(a, "rule"));
   facts.add("model", short_digest(text_of(a, "model")));
@@ -101,13 +106,37 @@ void say_facts(Session& session, const Json& a) {
   session.say(facts);
 }
 
+std::string sigmas(const std::optional<double>& deviation) {
+  if (!deviation) return "-";
+  return (*deviation > 0 ? "+" : "") + number_text(std::round(*deviation * 10) / 10);
+}
+
+void say_similar(Session& session, const Json& a) {
+  const Json& similar = member(a, "similar");
+  if (!similar.is_object()) return;
+  const auto likeness = number_of(similar, "likeness");
+  const auto raised = time_of(similar, "raised");
+  Facts facts;
+  facts.add("similar alert", text_of(similar, "title"), Paint::kBold);
+  facts.add("id", text_of(similar, "alert"));
+  facts.add("likeness", likeness ? std::to_string(std::lround(*likeness * 100)) + " %" : "");
+  facts.add("raised", text_of(similar, "raised") +
+                          (raised ? " (" + relative(raised, session.now()) + ")" : ""));
+  const std::string verdict = text_of(similar, "verdict");
+  facts.add("verdict", verdict.empty() ? "none yet" : verdict);
+  facts.add("note", text_of(similar, "note"));
+  session.say("\n");
+  session.say(facts);
+}
+
 void say_causes(Session& session, const Json& a) {
-  Table table({">SHARE", "CAUSE", ">VALUE", ">EXPECTED", "UNIT"});
+  Table table({">SHARE", "CAUSE", ">VALUE", ">EXPECTED", "UNIT", ">SIGMAS"});
   for (const auto& cause : member(a, "causes")) {
     const auto share = number_of(cause, "share");
     table.add({share ? std::to_string(std::lround(std::clamp(*share, 0.0, 1.0) * 100)) + " %" : "",
                text_of(cause, "datastream"), value_text(member(cause, "value")),
-               value_text(member(cause, "expected")), text_of(cause, "unit")});
+               value_text(member(cause, "expected")), text_of(cause, "unit"),
+               sigmas(number_of(cause, "deviation"))});
   }
   if (table.empty()) return;
   session.say("\n");
@@ -158,6 +187,7 @@ base::Status show(Session& session, const std::string& given) {
   }
   say_facts(session, alert);
   say_causes(session, alert);
+  say_similar(session, alert);
   say_evidence(session, alert);
   say_events(session, alert);
   return {};
@@ -168,6 +198,7 @@ base::Status change(Session& session, const Change& wanted, const char* kind) {
   Json body = {{"kind", kind}};
   if (!wanted.comment.empty()) body["comment"] = wanted.comment;
   if (std::string_view(kind) == "shelve") body["for"] = wanted.length;
+  if (std::string_view(kind) == "verdict") body["verdict"] = wanted.verdict;
   LANDER_ASSIGN(const Json alert, session.post(path + "/events", body));
   if (session.json) {
     session.raw(alert);
@@ -185,7 +216,8 @@ base::Status change(Session& session, const Change& wanted, const char* kind) {
 }  // namespace
 
 void add_alerts(Commands& commands) {
-  auto* alerts = commands.group("alerts", "Alerts: list, show, acknowledge, shelve", kDaily);
+  auto* alerts = commands.group("alerts", "Alerts: list, show, acknowledge, shelve, judge", kDaily);
+  alerts->alias("alert");
   alerts->require_subcommand(0, 1);
   alerts->footer(
       "\nExample:\n  lander alerts --all\n\nID: the end or the beginning of an alert's id.");
@@ -215,6 +247,15 @@ void add_alerts(Commands& commands) {
       ->check(is_duration())
       ->capture_default_str();
   add("unshelve", "unshelve", "Take it back before its time", "lander alerts unshelve 3f2a91bc");
+  auto* judging =
+      commands.add(alerts, "verdict", "Tell what was behind it: the next training learns from that",
+                   "lander alerts verdict 3f2a91bc false --note \"valve test, every Monday\"",
+                   [wanted](Session& session) { return change(session, *wanted, "verdict"); });
+  judging->add_option("ID", wanted->id)->required();
+  judging->add_option("VERDICT", wanted->verdict, "true, false, maintenance or sensor-fault")
+      ->required()
+      ->check(CLI::IsMember({"true", "false", "maintenance", "sensor-fault"}));
+  judging->add_option("--note,--comment", wanted->comment, "What was found or done");
 }
 
 }  // namespace lander::cli

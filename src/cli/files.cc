@@ -26,6 +26,8 @@ std::string list(const std::vector<std::string>& names) {
          (names.size() > kNamed ? " and " + std::to_string(names.size() - kNamed) + " more" : "");
 }
 
+bool is_stdout(const std::string& path) { return path == "-" || path == "/dev/stdout"; }
+
 Error in_file(const Error& error, const std::string& path) {
   return error.message().find(path) == std::string::npos ? error.context(path) : error;
 }
@@ -41,12 +43,11 @@ Result<OpenFile> OpenFile::open(const std::string& path, const FileOptions& opti
   LANDER_ASSIGN(os::InputFile opened, os::InputFile::open(path));
   auto file = std::make_shared<os::InputFile>(std::move(opened));
   auto count = std::make_shared<std::uint64_t>(0);
-  auto reader =
-      table::CsvReader::make([file, count](std::span<char> into) -> Result<std::size_t> {
-        LANDER_ASSIGN(const std::size_t got, file->read(into));
-        *count += got;
-        return got;
-      });
+  auto reader = table::CsvReader::make([file, count](std::span<char> into) -> Result<std::size_t> {
+    LANDER_ASSIGN(const std::size_t got, file->read(into));
+    *count += got;
+    return got;
+  });
   if (!reader.ok()) return in_file(reader.error(), path);
   table::RecordingOptions wanted;
   wanted.time = options.time;
@@ -70,8 +71,7 @@ Result<bool> OpenFile::next(table::Row& row) {
 }
 
 double OpenFile::share_read() const {
-  return file_->size() == 0 ? -1
-                            : static_cast<double>(*read_) / static_cast<double>(file_->size());
+  return file_->size() == 0 ? -1 : static_cast<double>(*read_) / static_cast<double>(file_->size());
 }
 
 std::uint64_t OpenFile::rows_expected() const { return recording_->rows_expected(file_->size()); }
@@ -126,9 +126,8 @@ Result<Matching> Matching::make(const std::vector<table::Sensor>& sensors,
     std::vector<std::string> there;
     for (const table::Sensor& sensor : sensors) there.push_back(sensor.header);
     return Error(Code::kInvalid, std::to_string(matching.missing_.size()) + " of the model's " +
-                                     std::to_string(inputs.size()) +
-                                     " inputs are not in it: " + list(matching.missing_) +
-                                     "; it has " + list(there) +
+                                     std::to_string(inputs.size()) + " inputs are not in it: " +
+                                     list(matching.missing_) + "; it has " + list(there) +
                                      ". Is this the model of other sensors?");
   }
   return matching;
@@ -136,8 +135,8 @@ Result<Matching> Matching::make(const std::vector<table::Sensor>& sensors,
 
 void Matching::fill(std::span<const double> values, std::span<double> frame) const {
   for (std::size_t i = 0; i < channels_.size(); ++i) {
-    frame[i] = channels_[i].sensor ? channels_[i].conversion.apply(values[*channels_[i].sensor])
-                                   : NAN;
+    frame[i] =
+        channels_[i].sensor ? channels_[i].conversion.apply(values[*channels_[i].sensor]) : NAN;
   }
 }
 
@@ -158,9 +157,9 @@ Result<double> parse_rate(std::string_view text) {
   if (slash == text.npos) return wrong;
   const auto count = table::parse_number(text.substr(0, slash));
   std::string span(table::trim(text.substr(slash + 1)));
-  for (const auto& [word, days] : {std::pair{"day", "1d"}, std::pair{"week", "7d"},
-                                   std::pair{"month", "30d"}, std::pair{"year", "365d"},
-                                   std::pair{"hour", "1h"}, std::pair{"d", "1d"}}) {
+  for (const auto& [word, days] :
+       {std::pair{"day", "1d"}, std::pair{"week", "7d"}, std::pair{"month", "30d"},
+        std::pair{"year", "365d"}, std::pair{"hour", "1h"}, std::pair{"d", "1d"}}) {
     if (span == word) span = days;
   }
   const auto duration = base::parse_duration(span);
@@ -187,9 +186,12 @@ Result<model::Model> read_model(Session& session, const std::string& path) {
 Result<OutputTable> OutputTable::create(Session& session, const std::string& path,
                                         std::string_view header) {
   OutputTable table(session);
-  if (path.empty() || path == "-") {
+  if (path == "/dev/null") {
+    table.silent_ = true;
+  } else if (path.empty() || is_stdout(path)) {
     table.silent_ = session.json;
   } else {
+    LANDER_TRY(may_make_file(session, path, {}));
     LANDER_ASSIGN(os::NewFile file, os::NewFile::create(path));
     table.file_.emplace(std::move(file));
   }
@@ -215,10 +217,20 @@ Status OutputTable::finish() {
 }
 
 Status may_write(Session& session, const std::string& out, const std::vector<std::string>& inputs) {
-  if (session.json && out == "-")
+  if (out.empty()) return {};
+  if (session.json && is_stdout(out))
     return session.usage("-o - and --json both write to standard output: name a file with -o");
   if (std::find(inputs.begin(), inputs.end(), out) != inputs.end())
     return session.usage("-o " + out + " would write over what is read");
+  return {};
+}
+
+Status may_make_file(Session& session, const std::string& path,
+                     const std::vector<std::string>& others) {
+  if (path.starts_with("/dev/"))  // a file that appears whole would take the device's place
+    return session.usage(path + " is a device: name a file");
+  if (!path.empty() && std::find(others.begin(), others.end(), path) != others.end())
+    return session.usage(path + " would write over another file of this command");
   return {};
 }
 

@@ -27,6 +27,10 @@ void add_file_options(CLI::App* command, FileOptions& options) {
       ->type_name("COL");
 }
 
+void add_plot(CLI::App* command, std::string& plot) {
+  command->add_option("--plot", plot, "A picture: .html to look into, or .png")->type_name("FILE");
+}
+
 void add_interval(CLI::App* command, FileOptions& options) {
   command
       ->add_option("--interval", options.interval,
@@ -37,8 +41,7 @@ void add_interval(CLI::App* command, FileOptions& options) {
 }  // namespace
 
 void add_learn_options(CLI::App* command, LearnOrder& order) {
-  command->add_option("CSV", order.files, "Files to learn from: each is one run")
-      ->type_name("");
+  command->add_option("CSV", order.files, "Files to learn from: each is one run")->type_name("");
   command->add_option("-o,--out", order.out, "Where the model goes")->type_name("MODEL");
   command
       ->add_option("--kind", order.kind,
@@ -74,14 +77,15 @@ void add_files(Commands& commands) {
       ->add_option("--false-alarms", detect->rate,
                    "How many at most (default: the model's, else 1/30d)")
       ->check(is_rate());
+  add_plot(detecting, detect->plot);
   add_file_options(detecting, detect->options);
   add_interval(detecting, detect->options);
 
   auto predict = std::make_shared<PredictOrder>();
-  auto* predicting = commands.add(
-      "predict", "Remaining life, or class, of each row of a CSV file", kFiles,
-      "lander predict engines.csv -m engines.model -o life.csv",
-      [predict](Session& session) { return predict_file(session, *predict); });
+  auto* predicting =
+      commands.add("predict", "Remaining life, or class, of each row of a CSV file", kFiles,
+                   "lander predict engines.csv -m engines.model -o life.csv",
+                   [predict](Session& session) { return predict_file(session, *predict); });
   predicting->add_option("CSV", predict->file, "The file")->type_name("")->required();
   predicting
       ->add_option("-m,--model", predict->model, "Made by `lander learn --kind life` or class")
@@ -89,6 +93,7 @@ void add_files(Commands& commands) {
       ->required();
   predicting->add_option("-o,--out", predict->out, "Where the table goes; without, or -: stdout")
       ->type_name("OUT.csv");
+  add_plot(predicting, predict->plot);
   add_file_options(predicting, predict->options);
 }
 

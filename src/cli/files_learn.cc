@@ -1,9 +1,13 @@
 #include "cli/files_learn.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include <nlohmann/json.hpp>
 
 #include "cli/export.h"
 #include "cli/files_read.h"
+#include "learn/inspect.h"
 
 namespace lander::cli {
 namespace {
@@ -14,6 +18,8 @@ using base::Result;
 using base::Status;
 
 constexpr std::size_t kMaxText = 500;  // of a text in a model file
+constexpr std::size_t kMostMetrics = 64;
+constexpr double kWorthTelling = 0.01;
 
 learn::Request request_of(Session& session, const LearnOrder& order) {
   learn::Request request;
@@ -37,7 +43,41 @@ Status check(Session& session, const LearnOrder& order) {
     return session.usage("--unit belongs to --kind life");
   if (order.kind != "class" && !order.label.empty())
     return session.usage("--label belongs to --kind class; --ignore leaves a column out");
-  return may_write(session, order.out, order.files);
+  return may_make_file(session, order.out, order.files);
+}
+
+// What training did not use is no longer watched: that must be known.
+void tell_left_out(const learn::Frames& frames, const model::Model& model, ReadNotes& notes) {
+  std::string names;
+  for (const model::Input& input : frames.inputs) {
+    const bool kept =
+        std::any_of(model.inputs.begin(), model.inputs.end(),
+                    [&](const model::Input& one) { return one.datastream == input.datastream; });
+    if (!kept) names += (names.empty() ? "" : ", ") + input.datastream;
+  }
+  if (!names.empty())
+    notes.notes.push_back("not learned, as they are missing, frozen or never change: " + names);
+}
+
+// The shares of missing and frozen values of each input, for the model card.
+void record_findings(const learn::Frames& frames, model::Model& model) {
+  const std::size_t n = frames.inputs.size();
+  const auto rows = static_cast<double>(frames.rows());
+  const auto add = [&](const char* what, const std::string& name, double share) {
+    if (share >= kWorthTelling && model.lineage.metrics.size() < kMostMetrics)
+      model.lineage.metrics.push_back({"input:" + std::string(what) + ":" + name, share});
+  };
+  for (std::size_t i = 0; i < n; ++i) {
+    std::size_t missing = 0, frozen = 0, run = 0;
+    for (std::size_t r = 0; r < frames.rows(); ++r) {
+      const auto value = frames.values[r * n + i];
+      missing += !std::isfinite(value);
+      run = r > 0 && value == frames.values[(r - 1) * n + i] ? run + 1 : 1;
+      if (run >= learn::kFrozenRun) frozen += run == learn::kFrozenRun ? run : 1;
+    }
+    add("missing", frames.inputs[i].datastream, static_cast<double>(missing) / rows);
+    add("frozen", frames.inputs[i].datastream, static_cast<double>(frozen) / rows);
+  }
 }
 
 Result<model::Model> trained(Session& session, const LearnOrder& order, ReadNotes& notes) {
@@ -66,7 +106,10 @@ Result<model::Model> trained(Session& session, const LearnOrder& order, ReadNote
   }
   LANDER_ASSIGN(const learn::Frames frames,
                 read_frames(session, order.files, order.options, notes));
-  return learn::train(frames, request, tell);
+  LANDER_ASSIGN(model::Model model, learn::train(frames, request, tell));
+  tell_left_out(frames, model, notes);
+  record_findings(frames, model);
+  return model;
 }
 
 }  // namespace
@@ -103,10 +146,10 @@ Status learn_files(Session& session, const LearnOrder& order) {
             Paint::kBold);
   facts.add("digest", digest);
   facts.add("method", lineage.method);
-  facts.add("learned", plural(lineage.rows, "row", "rows") + " of " +
-                           plural(static_cast<std::int64_t>(model->inputs.size()), "sensor",
-                                  "sensors") +
-                           ", " + std::to_string(lineage.rows_left_out) + " left out");
+  facts.add("learned",
+            plural(lineage.rows, "row", "rows") + " of " +
+                plural(static_cast<std::int64_t>(model->inputs.size()), "sensor", "sensors") +
+                ", " + std::to_string(lineage.rows_left_out) + " left out");
   if (order.kind == "normal")
     facts.add("false alarms", rate_text(model->false_alarms_per_day) + " at most, by its limits");
   session.say(facts);

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/export.h"
+#include "cli/files_plot.h"
 #include "model/predictor.h"
 
 namespace lander::cli {
@@ -65,17 +66,13 @@ std::vector<std::size_t> in_order(const Rows& rows, bool by_time) {
   return order;
 }
 
-struct Answer {
-  double value = 0, low = 0, high = 0, probability = 0;
-  std::string label;
-};
-
 class Predicting {
  public:
   Predicting(Session& session, const PredictOrder& order) : session_(session), order_(order) {}
 
   Status run() {
     LANDER_TRY(may_write(session_, order_.out, {order_.file, order_.model}));
+    LANDER_TRY(may_plot(session_, order_.plot, {order_.file, order_.model, order_.out}));
     LANDER_ASSIGN(const model::Model model, read_model(session_, order_.model));
     auto kind = model::kind_of(model);
     if (!kind.ok()) return kind.error().context(order_.model);
@@ -90,8 +87,11 @@ class Predicting {
     auto matching = Matching::make(file.recording().sensors(), model.inputs);
     if (!matching.ok()) return matching.error().context(order_.file);
     LANDER_ASSIGN(const Rows rows, read_rows(session_, file, *matching));
-    const std::vector<Answer> answers = predict(**predictor, rows);
+    const std::vector<Predicted> answers = predict(**predictor, rows);
     LANDER_TRY(write(answers));
+    if (!order_.plot.empty())
+      LANDER_TRY(write_plot(session_, order_.plot,
+                            plot_of(order_.file, answers, life_ ? begins(rows) : NoMarks())));
     notes_ = file.recording().notes();
     for (std::string& note : matching->notes()) notes_.push_back(std::move(note));
     tell_notes(session_, order_.file, notes_);
@@ -100,6 +100,16 @@ class Predicting {
   }
 
  private:
+  using NoMarks = std::vector<PlotMark>;
+  static std::vector<PlotMark> begins(const Rows& rows) {
+    std::vector<PlotMark> marks;
+    for (std::size_t i = 0; i < rows.unit_of.size(); ++i) {
+      if (i == 0 || rows.unit_of[i] != rows.unit_of[i - 1])
+        marks.push_back({static_cast<double>(i + 1), rows.units[rows.unit_of[i]]});
+    }
+    return marks;
+  }
+
   // The model says which columns it groups and orders by; the label may be absent.
   Result<OpenFile> open(const model::Roles& roles) const {
     FileOptions options = order_.options;
@@ -111,17 +121,17 @@ class Predicting {
     return OpenFile::open(order_.file, options, {roles.unit}, true);
   }
 
-  std::vector<Answer> predict(model::Predictor& predictor, const Rows& rows) {
+  std::vector<Predicted> predict(model::Predictor& predictor, const Rows& rows) {
     Progress progress(session_);
     const std::size_t n = predictor.inputs();
-    std::vector<Answer> answers(rows.times.size());
+    std::vector<Predicted> answers(rows.times.size());
     const std::vector<std::size_t> order = in_order(rows, life_);
     for (std::size_t i = 0; i < order.size(); ++i) {
       const std::size_t row = order[i];
       if (i == 0 || rows.unit_of[row] != rows.unit_of[order[i - 1]]) predictor.reset();
-      const model::Prediction& p =
-          predictor.predict({&rows.values[row * n], n}, rows.times[row]);
-      answers[row] = {p.value, p.low, p.high, p.probability, std::string(p.label)};
+      const model::Prediction& p = predictor.predict({&rows.values[row * n], n}, rows.times[row]);
+      answers[row] = {p.value, p.low, p.high, p.probability,
+                      life_ ? std::string() : std::string(p.label)};
       if (i % 1024 == 0) {
         progress.show(static_cast<double>(i) / static_cast<double>(order.size()), "predicting");
       }
@@ -129,11 +139,10 @@ class Predicting {
     return answers;
   }
 
-  Status write(const std::vector<Answer>& answers) {
-    LANDER_ASSIGN(OutputTable out,
-                  OutputTable::create(session_, order_.out,
-                                      life_ ? "row,prediction,low,high\n"
-                                            : "row,prediction,probability\n"));
+  Status write(const std::vector<Predicted>& answers) {
+    LANDER_ASSIGN(OutputTable out, OutputTable::create(session_, order_.out,
+                                                       life_ ? "row,prediction,low,high\n"
+                                                             : "row,prediction,probability\n"));
     for (std::size_t i = 0; i < answers.size(); ++i) {
       std::string& text = out.text();
       text += std::to_string(i + 1);
@@ -152,10 +161,11 @@ class Predicting {
       text += '\n';
       LANDER_TRY(out.row());
     }
+    to_stdout_ = out.to_stdout();
     return out.finish();
   }
 
-  void tell(const Rows& rows, const std::vector<Answer>& answers) {
+  void tell(const Rows& rows, const std::vector<Predicted>& answers) {
     Told told;
     for (const std::size_t row : in_order(rows, life_)) {
       if (life_) {
@@ -169,6 +179,7 @@ class Predicting {
                    {"model", order_.model},
                    {"kind", life_ ? "life" : "class"},
                    {"rows", answers.size()},
+                   {"plot", order_.plot.empty() ? Json() : Json(order_.plot)},
                    {"output", order_.out.empty() ? Json() : Json(order_.out)},
                    {"notes", notes_}};
       if (life_) {
@@ -177,7 +188,7 @@ class Predicting {
         body["classes"] = told.labels;
       }
       session_.raw(body);
-    } else if (!order_.out.empty() && order_.out != "-") {
+    } else if (!to_stdout_) {
       say(told, answers.size());
     }
   }
@@ -191,7 +202,10 @@ class Predicting {
     Table table(life_ ? std::vector<std::string>{"UNIT", ">REMAINING"}
                       : std::vector<std::string>{"CLASS", ">ROWS"});
     std::size_t shown = 0;
-    for (const auto& [unit, life] : told.lives) {
+    std::vector<std::pair<double, std::string>> soonest;
+    for (const auto& [unit, life] : told.lives) soonest.emplace_back(life, unit);
+    std::sort(soonest.begin(), soonest.end());
+    for (const auto& [life, unit] : soonest) {
       if (shown++ < kShown) table.add({unit, number_text(std::round(10 * life) / 10)});
     }
     for (const auto& [label, count] : told.labels) {
@@ -204,7 +218,7 @@ class Predicting {
 
   Session& session_;
   const PredictOrder& order_;
-  bool life_ = false;
+  bool life_ = false, to_stdout_ = false;
   std::vector<std::string> notes_;
 };
 

@@ -1,10 +1,11 @@
-// readiness, learn, model list|show|promote|rollback.
+// readiness, learn, model list|show|history|promote|rollback.
 #include <cmath>
 
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
 #include "cli/files_commands.h"
+#include "cli/files_model.h"
 #include "cli/match.h"
 
 namespace lander::cli {
@@ -18,12 +19,13 @@ constexpr int kBarColumns = 30;
 constexpr const char* kRoles[] = {"active", "shadow", "previous"};
 
 struct Learn {
-  std::string asset, last, interval, method;
+  std::string asset, last, interval, method, cancel;
   bool wait = false;
   LearnOrder files;
 };
 struct Pick {
   std::string asset, digest;
+  bool card = false;
 };
 
 void say_readiness(Session& session, const std::string& asset, const Json& readiness) {
@@ -98,6 +100,18 @@ base::Result<Json> wait_for_job(Session& session, const std::string& path, const
 base::Status learn_at_site(Session& session, const Learn& wanted) {
   LANDER_TRY(session.need("site"));
   LANDER_ASSIGN(const std::string path, session.site_path());
+  if (!wanted.cancel.empty()) {
+    LANDER_ASSIGN(
+        const Json gone,
+        session.post(path + "/jobs/" + escaped(wanted.cancel) + "/cancel", Json::object()));
+    if (session.json) {
+      session.raw(gone);
+    } else {
+      session.say("Job " + wanted.cancel + " ends, and nothing comes of it.\n");
+    }
+    return {};
+  }
+  if (wanted.asset.empty()) return Error(Code::kInvalid, "which asset? --asset A");
   LANDER_ASSIGN(const Json ready, fetch_readiness(session, path, wanted));
   if (!session.json) say_readiness(session, wanted.asset, ready);
   if (!flag_of(ready, "ready"))
@@ -134,7 +148,8 @@ base::Status learn_at_site(Session& session, const Learn& wanted) {
 
 // One word for both: from an asset's past at its site, or from files here.
 base::Status learn(Session& session, Learn& wanted) {
-  const bool at_site = !wanted.asset.empty(), here = !wanted.files.files.empty();
+  const bool at_site = !wanted.asset.empty() || !wanted.cancel.empty(),
+             here = !wanted.files.files.empty();
   if (at_site == here)
     return session.usage(at_site ? "--asset learns at a site, CSV files here: which of them?"
                                  : "from what? CSV files, or --asset A at a site");
@@ -149,6 +164,55 @@ base::Status learn(Session& session, Learn& wanted) {
 base::Result<Json> fetch_models(Session& session) {
   LANDER_ASSIGN(const std::string path, session.site_path());
   return session.get(path + "/models");
+}
+
+base::Status history(Session& session, const Pick& pick) {
+  LANDER_ASSIGN(const Json models, fetch_models(session));
+  Json found = Json::array();
+  for (const auto& m : models) {
+    const std::string asset = text_of(m, "asset");
+    if (!pick.asset.empty() && asset != pick.asset && !asset.ends_with("/" + pick.asset)) continue;
+    found.push_back(
+        {{"asset", asset}, {"loop", member(m, "loop")}, {"history", member(m, "history")}});
+  }
+  if (session.json) {
+    session.raw(found);
+    return {};
+  }
+  for (const auto& of : found) {
+    Facts facts;
+    facts.add("asset", text_of(of, "asset"), Paint::kBold);
+    const Json& loop = member(of, "loop");  // the site's own; the hub knows the history alone
+    if (loop.is_object()) {
+      const auto since = time_of(loop, "since");
+      facts.add("phase", text_of(loop, "phase") +
+                             (since ? ", since " + relative(since, session.now()) : ""));
+      facts.add("autonomy", text_of(loop, "autonomy"));
+      if (const auto drift = number_of(loop, "drift"))
+        facts.add("drift", number_text(std::round(*drift * 100)) + " %" +
+                               (text_of(loop, "drift_reason").empty()
+                                    ? ""
+                                    : ": " + text_of(loop, "drift_reason")));
+      facts.add("verdicts", std::to_string(integer_of(loop, "verdicts")) + ", " +
+                                std::to_string(integer_of(loop, "new_verdicts")) +
+                                " since the last training");
+    }
+    session.say(facts);
+    Table table({"WHEN", "WHAT", "MODEL", "BY", "WHY"});
+    for (const auto& event : member(of, "history")) {
+      table.add({relative(time_of(event, "time"), session.now()), text_of(event, "what"),
+                 short_digest(text_of(event, "model")), text_of(event, "actor"),
+                 text_of(event, "reason")});
+    }
+    session.say("\n");
+    if (table.empty()) {
+      session.say("Nothing happened yet.\n");
+    } else {
+      session.say(table);
+    }
+  }
+  if (found.empty()) session.say("No model yet: `lander learn --asset A` makes one.\n");
+  return {};
 }
 
 std::string model_text(const Json& model) {
@@ -208,6 +272,8 @@ void say_model(Session& session, const std::string& role, const Json& m) {
 }
 
 base::Status show(Session& session, const Pick& pick) {
+  if (!pick.digest.empty() && session.world.files.exists(pick.digest))
+    return show_model_file(session, pick.digest, pick.card);
   LANDER_ASSIGN(const Json models, fetch_models(session));
   Json found = Json::array();
   for (const auto& m : models) {
@@ -220,7 +286,7 @@ base::Status show(Session& session, const Pick& pick) {
       found.back()["role"] = role;
     }
   }
-  if (session.json) {
+  if (session.json && !pick.card) {
     session.raw(found);
     return {};
   }
@@ -230,6 +296,10 @@ base::Status show(Session& session, const Pick& pick) {
                                       : "no such model: `lander model list` shows what there is");
   for (std::size_t i = 0; i < found.size(); ++i) {
     if (i > 0) session.say("\n");
+    if (pick.card) {
+      session.say(card_of(found[i]));
+      continue;
+    }
     say_model(session, text_of(found[i], "role"), found[i]);
   }
   return {};
@@ -296,14 +366,24 @@ void add_models(Commands& commands) {
   add_asset(learning);
   learning->add_option("--method", wanted->method, "Of the detector (default mewma)");
   learning->add_flag("--wait", wanted->wait, "With --asset: until the model is there");
+  learning->add_option("--cancel", wanted->cancel, "End this job at the site instead");
 
-  auto* model = commands.group("model", "Models: list, show, promote, roll back", kDaily);
+  auto* model = commands.group("model", "Models: list, show, history, promote, roll back", kDaily);
   auto pick = std::make_shared<Pick>();
   commands.add(model, "list", "Which models watch which asset", "lander model list", list);
-  auto* showing = commands.add(model, "show", "What a model was made of", "lander model show",
-                               [pick](Session& session) { return show(session, *pick); });
-  showing->add_option("DIGEST", pick->digest, "Or its beginning; default: all");
+  auto* showing =
+      commands.add(model, "show", "What a model was made of", "lander model show --card pump.model",
+                   [pick](Session& session) { return show(session, *pick); });
+  showing->add_option("MODEL", pick->digest,
+                      "A file; or at a site a digest, or its beginning; default: all there");
+  showing->add_flag("--card", pick->card,
+                    "As a model card in Markdown: what for, of what, how good, its limits");
   showing->add_option("--asset", pick->asset, "Those of one asset");
+  auto* telling =
+      commands.add(model, "history", "What was trained, promoted, refused and rolled back, and why",
+                   "lander model history --asset line-1/pump-1",
+                   [pick](Session& session) { return history(session, *pick); });
+  telling->add_option("--asset", pick->asset, "Of one asset");
   auto* promoting = commands.add(
       model, "promote", "Let the shadow model watch", "lander model promote --asset line-1/pump-1",
       [pick](Session& session) { return swap(session, *pick, "promote"); });

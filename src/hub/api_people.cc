@@ -84,10 +84,13 @@ Json models_json(const Site& site) {
     auto one = [](const std::optional<model::Model>& model, const std::string& digest) {
       return model ? api::model(*model, digest) : Json(nullptr);
     };
-    list.push_back({{"asset", asset},
-                    {"active", one(models.active, models.active_digest)},
-                    {"shadow", one(models.shadow, models.shadow_digest)},
-                    {"previous", one(models.previous, models.previous_digest)}});
+    const auto at = site.histories.find(asset);
+    list.push_back(
+        {{"asset", asset},
+         {"active", one(models.active, models.active_digest)},
+         {"shadow", one(models.shadow, models.shadow_digest)},
+         {"previous", one(models.previous, models.previous_digest)},
+         {"history", api::history(at == site.histories.end() ? model::History() : at->second)}});
   }
   return list;
 }

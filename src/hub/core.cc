@@ -153,6 +153,10 @@ base::Status Core::load() {
   LANDER_TRY(from_sites(kModelRecord, [](Site& s, const Record& r) -> base::Status {
     return read_models(s, r.body);
   }));
+  LANDER_TRY(from_sites(kModelHistoryRecord, [](Site& s, const Record& r) -> base::Status {
+    LANDER_ASSIGN(s.histories[r.key], model::decode_history(r.body));
+    return {};
+  }));
   LANDER_TRY(state.load(kPackageRecord, [&](const Record& r) -> base::Status {
     base::CborReader in(r.body);
     LANDER_ASSIGN(const base::TimeUs imported, in.integer());

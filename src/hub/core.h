@@ -21,6 +21,7 @@
 #include "link/instances.h"
 #include "link/outbox.h"
 #include "link/short.h"
+#include "model/history.h"
 #include "model/model.h"
 #include "os/clock.h"
 #include "os/files.h"
@@ -82,7 +83,8 @@ struct Site {
     std::optional<model::Model> active, shadow, previous;  // without their bodies
     std::string active_digest, shadow_digest, previous_digest;
   };
-  std::map<std::string, Models> models;  // by asset
+  std::map<std::string, Models> models;             // by asset
+  std::map<std::string, model::History> histories;  // of models, by asset
   // The link's two ends for this site.
   link::Outbox outbox{0};
   link::Receiver receiver;

@@ -41,6 +41,7 @@ struct Core::Effects {
   std::optional<twin::Desired> adopted;
   std::vector<sensing::Datastream> datastreams;
   std::vector<base::Bytes> models;
+  std::vector<model::History> histories;
 };
 
 link::Keys Core::keys_for(const Site& site) const {
@@ -206,6 +207,7 @@ base::Status Core::take(Site& site, const link::Bundle& bundle, Way::By by, bool
   for (auto& datastream : effects.datastreams)
     site.datastreams[datastream.id][datastream.revision] = std::move(datastream);
   for (const auto& body : effects.models) LANDER_TRY(read_models(site, body));
+  for (auto& history : effects.histories) site.histories[history.asset] = std::move(history);
   if (effects.adopted) site.desired = std::move(*effects.adopted);
   for (const auto& item : fresh) note_latest(site, item);
   if (effects.reported) {
@@ -258,6 +260,13 @@ base::Status Core::effect(Site& site, const link::Item& item, Effects& effects) 
       return too_many("models");
     keep(kModelRecord, std::string(asset), item.body);
     effects.models.push_back(item.body);
+  } else if (item.type == "model-history") {
+    LANDER_ASSIGN(auto history, model::decode_history(item.body));
+    if (site.histories.size() + effects.histories.size() >= kMaxModels &&
+        !site.histories.contains(history.asset))
+      return too_many("histories of models");
+    keep(kModelHistoryRecord, history.asset, item.body);
+    effects.histories.push_back(std::move(history));
   }
   return {};
 }

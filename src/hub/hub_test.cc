@@ -80,6 +80,59 @@ TEST_F(Hub, AnAlertOfAKindThatItNeverHeardOfIsUnderstoodByTheNamesThatComeWithIt
   EXPECT_EQ(answer.receipts[0].held.through(), 2u);
 }
 
+TEST_F(Hub, AVerdictGoesToTheSiteAndTheSitesOwnComesBack) {
+  Device device = enrolled("pump-7");
+  exchange(device, {device.item("alert-event", alert::encode(raise("1")), link::kLaneAlert)});
+  alert::Event verdict;
+  verdict.id = "verdict-1";
+  verdict.alert = "alert-1";
+  verdict.kind = alert::EventKind::kVerdict;
+  verdict.verdict = alert::Verdict::kFalse;
+  verdict.time = kNow + 1;
+  verdict.actor = "user:anna@hub";
+  verdict.comment = "flushing";
+  ASSERT_TRUE(core->alert_event(admin, "pump-7", verdict).ok());
+  bool went = false;
+  for (const auto& item : exchange(device, {}).items) {
+    if (item.type != "alert-event") continue;
+    const auto event = alert::decode_event(item.body);
+    ASSERT_TRUE(event.ok());
+    went = event->verdict == alert::Verdict::kFalse && event->comment == "flushing";
+  }
+  EXPECT_TRUE(went);
+  verdict.id = "verdict-2";
+  verdict.verdict = alert::Verdict::kMaintenance;
+  verdict.time += 1;
+  verdict.actor = "user:tim@site";
+  exchange(device, {device.item("alert-event", alert::encode(verdict), link::kLaneAlert)});
+  open();
+  const auto alert = (*core->site(admin, "pump-7"))->alerts.find("alert-1");
+  ASSERT_TRUE(alert);
+  EXPECT_EQ(alert->verdict, alert::Verdict::kMaintenance);
+  EXPECT_EQ(alert->judged_by, "user:tim@site");
+}
+
+TEST_F(Hub, WhatBecameOfASitesModelsIsKept) {
+  Device device = enrolled("pump-7");
+  model::History history{"acme/hall/pump", {}};
+  for (int i = 0; i < 60; ++i) {
+    model::add(history, {model::Happening::kTrained,
+                         kNow + i,
+                         "site",
+                         "d" + std::to_string(i),
+                         "3 new verdicts",
+                         {{"alarms", 1}}});
+    exchange(device, {device.item("model-history", model::encode(history))});
+  }
+  exchange(device, {device.item("model-history", {0x80})});  // blocks nothing, changes nothing
+  open();
+  const auto& kept = (*core->site(admin, "pump-7"))->histories;
+  ASSERT_TRUE(kept.contains("acme/hall/pump"));
+  const auto& events = kept.at("acme/hall/pump").events;
+  EXPECT_EQ(events.size(), model::kMaxHistory);
+  EXPECT_EQ(events.back().digest, "d59");
+}
+
 TEST_F(Hub, WhatTheWarehouseCouldNotTakeIsNotReceipted) {
   Device device = enrolled("pump-7");
   const base::Bytes sealed =

@@ -21,6 +21,7 @@ inline constexpr std::string_view kShortRecord = "short";  // site, key: time/ha
 inline constexpr std::string_view kCounterRecord = "short-counter";  // site, key: epoch
 inline constexpr std::string_view kDatastreamRecord = "datastream";  // site, key: id/revision
 inline constexpr std::string_view kModelRecord = "model";            // site, key: asset
+inline constexpr std::string_view kModelHistoryRecord = "model-history";  // site, key: asset
 inline constexpr std::string_view kPackageRecord = "package";        // key: digest
 inline constexpr std::string_view kRolloutRecord = "rollout";        // key: id
 inline constexpr std::string_view kAccountRecord = "account";        // key: user

@@ -114,7 +114,10 @@ class Lister {
       put(std::isnan(info->score) ? Cell() : Cell(info->score));
       put(causes_json(*info)), put(evidence_json(info->evidence));
     } else {
-      for (int i = 0; i < 9; ++i) put({});
+      // A verdict stands where a raise says what was seen.
+      const bool judged = event.verdict != alert::Verdict::kNone;
+      put({}), put({}), put(judged ? Cell(alert::to_string(event.verdict)) : Cell());
+      for (int i = 3; i < 9; ++i) put({});
     }
     put(clamped(row.received));
   }
@@ -152,6 +155,11 @@ class Lister {
                      {"value", cause.value},
                      {"expected", cause.expected},
                      {"unit", cause.unit}});
+    // Not known is no number, and JSON has none for it.
+    for (std::size_t i = 0; i < info.causes.size(); ++i) {
+      const double deviation = info.causes[i].deviation;
+      if (std::isfinite(deviation)) out[i]["deviation"] = deviation;
+    }
     return out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   }
 

@@ -50,20 +50,41 @@ std::string complain(const Frames& frames, std::size_t i, const Column& column) 
   return text;
 }
 
-// "12 of 14 healthy minutes", in the unit that suits what is needed.
-std::string amount(std::int64_t usable, std::int64_t needed, base::DurationUs interval) {
-  const double seconds = static_cast<double>(interval) / base::kSecond;
-  const double total = static_cast<double>(needed) * seconds;
-  const double told = usable < needed ? total : static_cast<double>(usable) * seconds;
-  const double unit = told >= 2 * 3600 ? 3600 : told >= 120 ? 60 : 1;
-  const char* name = unit == 3600 ? "hours" : unit == 60 ? "minutes" : "seconds";
+struct TimeUnit {
+  double seconds;
+  const char* name;
+};
+TimeUnit unit_of(double seconds) {
+  if (seconds >= 2 * 86400) return {86400, "days"};
+  if (seconds >= 2 * 3600) return {3600, "hours"};
+  return seconds >= 120 ? TimeUnit{60, "minutes"} : TimeUnit{1, "seconds"};
+}
+
+// "12 of 14 healthy minutes" of what is needed; once that is there, "12 of 14 days healthy" of what
+// was looked at.
+std::string amount(std::int64_t usable, std::int64_t needed, const Frames& frames) {
+  const double frame = static_cast<double>(frames.interval) / base::kSecond;
   char text[96];
-  const double have = std::floor(static_cast<double>(usable) * seconds / unit * 10) / 10;
   if (usable < needed) {
+    const double total = static_cast<double>(needed) * frame;
+    const TimeUnit unit = unit_of(total);
+    const double have = std::floor(static_cast<double>(usable) * frame / unit.seconds * 10) / 10;
     std::snprintf(text, sizeof text, "%.4g of %.4g healthy %s", have,
-                  std::ceil(total / unit * 10) / 10, name);
+                  std::ceil(total / unit.seconds * 10) / 10, unit.name);
+    return text;
+  }
+  const double have = static_cast<double>(usable) * frame * static_cast<double>(frames.thinned);
+  const double looked_at =
+      static_cast<double>(frames.times.back() - frames.times.front()) / base::kSecond + frame;
+  const TimeUnit all = unit_of(looked_at);
+  const TimeUnit unit = have < all.seconds ? unit_of(have) : all;
+  const double healthy = std::floor(std::min(have, looked_at) / unit.seconds * 10) / 10;
+  const double total = std::ceil(looked_at / all.seconds * 10) / 10;
+  if (unit.seconds == all.seconds) {
+    std::snprintf(text, sizeof text, "%.4g of %.4g %s healthy", healthy, total, all.name);
   } else {
-    std::snprintf(text, sizeof text, "%.4g healthy %s", have, name);
+    std::snprintf(text, sizeof text, "%.4g %s healthy of %.4g %s", healthy, unit.name, total,
+                  all.name);
   }
   return text;
 }
@@ -151,7 +172,7 @@ void judge(const Frames& frames, const Survey& survey, Readiness& result) {
   const bool alive =
       std::find(survey.constant.begin(), survey.constant.end(), false) != survey.constant.end();
   result.ready = alive && result.rows_usable >= result.rows_needed;
-  result.reason = amount(result.rows_usable, result.rows_needed, frames.interval);
+  result.reason = amount(result.rows_usable, result.rows_needed, frames);
   if (!alive) result.reason += "; no input that changes is left";
   for (const InputReadiness& input : result.inputs) {
     if (!input.complaint.empty()) result.reason += "; " + input.datastream + ": " + input.complaint;

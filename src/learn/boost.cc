@@ -11,11 +11,10 @@
 namespace lander::learn {
 namespace {
 
-constexpr std::size_t kBins = 256;
 constexpr std::size_t kSampleForEdges = 50000;
 
 // Edges between neighbouring values, so that about equally many rows lie between two.
-std::vector<float> edges_of(std::vector<float> values) {
+std::vector<float> edges_of(std::vector<float> values, std::size_t most) {
   std::vector<float> edges;
   std::sort(values.begin(), values.end());
   std::vector<std::pair<float, std::size_t>> distinct;
@@ -23,11 +22,10 @@ std::vector<float> edges_of(std::vector<float> values) {
     if (distinct.empty() || value != distinct.back().first) distinct.push_back({value, 0});
     ++distinct.back().second;
   }
-  const std::size_t most = kBins - 2;
-  double share = static_cast<double>(values.size()) / static_cast<double>(most + 1);
-  if (distinct.size() <= most + 1) share = 0;
+  double share = static_cast<double>(values.size()) / static_cast<double>(most);
+  if (distinct.size() <= most) share = 0;
   double filled = 0;
-  for (std::size_t i = 0; i + 1 < distinct.size() && edges.size() < most; ++i) {
+  for (std::size_t i = 0; i + 1 < distinct.size() && edges.size() + 1 < most; ++i) {
     filled += static_cast<double>(distinct[i].second);
     if (filled < share) continue;
     filled = 0;
@@ -40,8 +38,11 @@ std::vector<float> edges_of(std::vector<float> values) {
 
 }  // namespace
 
-Binned::Binned(std::span<const float> values, std::size_t features)
-    : rows_(values.size() / features), edges_(features), bins_(rows_ * features) {
+Binned::Binned(std::span<const float> values, std::size_t features, std::size_t most)
+    : most_(std::clamp<std::size_t>(most, 2, kMostBins)),
+      rows_(values.size() / features),
+      edges_(features),
+      bins_(rows_ * features) {
   const std::size_t step = rows_ / kSampleForEdges + 1;
   for (std::size_t f = 0; f < features; ++f) {
     std::vector<float> sample;
@@ -49,7 +50,7 @@ Binned::Binned(std::span<const float> values, std::size_t features)
       const float value = values[r * features + f];
       if (!std::isnan(value)) sample.push_back(value);
     }
-    edges_[f] = edges_of(std::move(sample));
+    edges_[f] = edges_of(std::move(sample), most_);
     const auto& edges = edges_[f];
     for (std::size_t r = 0; r < rows_; ++r) {
       const float value = values[r * features + f];
@@ -131,20 +132,21 @@ void Grower::pick_features(std::mt19937_64& random) {
 }
 
 void Grower::count(Leaf& leaf, std::span<const std::uint32_t> order, std::span<const Gain> gains) {
-  leaf.histogram.assign(columns_.size() * kBins, {});
+  leaf.histogram.assign(columns_.size() * data_.stride(), {});
+  const std::size_t stride = data_.stride();
   Gain* const histogram = leaf.histogram.data();
   for (std::size_t i = leaf.begin; i < leaf.end; ++i) {
     const Gain gain = gains[order[i]];
     const std::uint8_t* const row = data_.row(order[i]);
     for (std::size_t c = 0; c < columns_.size(); ++c) {
-      Gain& bin = histogram[c * kBins + row[columns_[c]]];
+      Gain& bin = histogram[c * stride + row[columns_[c]]];
       bin.g += gain.g, bin.h += gain.h, bin.w += gain.w;
     }
   }
 }
 
 void Grower::consider(const Leaf& leaf, std::size_t column, Split& best) const {
-  const Gain* const histogram = &leaf.histogram[column * kBins];
+  const Gain* const histogram = &leaf.histogram[column * data_.stride()];
   Sum missing;
   missing.add(histogram[0]);
   const std::uint32_t feature = columns_[column];

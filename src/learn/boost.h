@@ -13,21 +13,25 @@
 
 namespace lander::learn {
 
+inline constexpr std::size_t kMostBins = 255;
+
 // Features in bins of about equal counts, one byte each; made once, shared by every training on
 // rows of it. Bin 0: missing.
 class Binned {
  public:
-  // `values`: row-major, rows x features; NaN = missing. Borrows nothing.
-  Binned(std::span<const float> values, std::size_t features);
+  // `values`: row-major, rows x features; NaN = missing. Borrows nothing. `most`: bins of a feature
+  // beside that for missing; fewer are faster where there are few rows.
+  Binned(std::span<const float> values, std::size_t features, std::size_t most = kMostBins);
   std::size_t rows() const { return rows_; }
   std::size_t features() const { return edges_.size(); }
+  std::size_t stride() const { return most_ + 1; }  // no feature has more bins
   const std::uint8_t* row(std::size_t r) const { return &bins_[r * edges_.size()]; }
   // Values of bins 1..b lie below edge(f, b); the last bin of a feature has no upper edge.
   float edge(std::size_t feature, std::size_t bin) const { return edges_[feature][bin - 1]; }
   std::size_t bins(std::size_t feature) const { return edges_[feature].size() + 2; }
 
  private:
-  std::size_t rows_;
+  std::size_t most_, rows_;
   std::vector<std::vector<float>> edges_;
   std::vector<std::uint8_t> bins_;
 };

@@ -3,11 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
-#include <random>
 
-#include "base/check.h"
 #include "learn/boost.h"
+#include "learn/classify_table.h"
 #include "learn/forest.h"
 #include "learn/inspect.h"
 #include "learn/kernel.h"
@@ -17,71 +15,23 @@
 namespace lander::learn {
 namespace {
 
-using Rows = std::vector<std::uint32_t>;
-
 constexpr std::uint64_t kSeed = 6;
-constexpr std::size_t kLeastRows = 4, kMostToShape = 800;
+constexpr std::size_t kMostToShape = 800;
 constexpr std::size_t kSupportBytes = 4 << 20;  // of one kernel
-constexpr std::size_t kForestNodes = 300000;    // 6 bytes each in the model
 constexpr std::size_t kTrees = 300, kTreesToJudge = 150;
-constexpr std::size_t kRounds = 240, kRoundStep = 20, kBoostedTrees = 3000;
-constexpr double kKnownShare = 0.995, kRoom = 1.2;  // of the limit to the unknown
-
-// Rows that are learned, as features.
-struct Table {
-  std::size_t features = 0, counts = 0;
-  std::vector<float> described, rocket;  // rows x features, rows x counts
-  std::vector<std::uint32_t> classes;    // one a row
-  std::size_t class_count = 0;
-  std::size_t rows() const { return classes.size(); }
-};
-
-double uniform(std::mt19937_64& random) { return static_cast<double>(random() >> 11) * 0x1p-53; }
-
-void shuffle(Rows& rows, std::mt19937_64& random) {
-  for (std::size_t i = rows.size(); i > 1; --i) {
-    std::swap(rows[i - 1], rows[static_cast<std::size_t>(uniform(random) * double(i))]);
-  }
-}
-
-// Stratified: the fold of each row.
-std::vector<std::size_t> folds_of(const Table& table, std::size_t folds) {
-  std::mt19937_64 random(kSeed);
-  Rows rows(table.rows());
-  for (std::size_t r = 0; r < rows.size(); ++r) rows[r] = static_cast<std::uint32_t>(r);
-  shuffle(rows, random);
-  std::stable_sort(rows.begin(), rows.end(), [&](std::uint32_t a, std::uint32_t b) {
-    return table.classes[a] < table.classes[b];
-  });
-  std::vector<std::size_t> fold(rows.size());
-  for (std::size_t i = 0; i < rows.size(); ++i) fold[rows[i]] = i % folds;
-  return fold;
-}
-
-// At most `most` of the rows, of each class its share.
-Rows some_of(const Table& table, const Rows& rows, std::size_t most) {
-  if (rows.size() <= most) return rows;
-  std::mt19937_64 random(kSeed + 1);
-  Rows mixed = rows;
-  shuffle(mixed, random);
-  std::stable_sort(mixed.begin(), mixed.end(), [&](std::uint32_t a, std::uint32_t b) {
-    return table.classes[a] < table.classes[b];
-  });
-  Rows some;
-  for (std::size_t i = 0; i < most; ++i) some.push_back(mixed[i * mixed.size() / most]);
-  return some;
-}
+constexpr std::size_t kRounds = 240, kRoundStep = 20, kBoostedTrees = 1500;
+constexpr double kLoyalty = 30;       // to the usual weights
+constexpr double kKnownShare = 0.99;  // of learned rows that the limit to the unknown lets pass
 
 // What was chosen once for all fits.
 struct Plan {
-  KernelShape described, rocket;
+  KernelShape described, rocket, points;
   std::size_t rounds = 0;  // of boosting; 0: none
   BoostOptions boost;
 };
 
-KernelTask kernel_task(const Table& table, bool rocket, const Rows& rows) {
-  return {rocket ? std::span<const float>(table.rocket) : table.described,
-          rocket ? table.counts : table.features, table.classes, table.class_count, rows};
+KernelTask kernel_task(const Table& table, std::span<const float> values, const Rows& rows) {
+  return {values, values.size() / table.rows(), table.classes, table.class_count, rows};
 }
 
 std::size_t most_supports(std::size_t features) {
@@ -114,15 +64,17 @@ model::Classify fit(const Table& table, const model::Classify& frame, const Binn
   options.seed = kSeed;
   options.least_leaf = rows.size() / 1500 + 1;
   options.trees = trees;
-  p.forest =
-      grow_forest(table.described, table.features, table.classes, table.class_count, rows, options);
+  p.forest = grow_forest(table.all.described, table.features, table.classes, table.class_count,
+                         rows, options);
   p.boosted = boosted(table, binned, plan, rows, {}, {});
-  const Rows near = some_of(table, rows, most_supports(table.features));
-  p.described = fit_kernel(kernel_task(table, false, near), plan.described);
-  if (table.counts > 0) {
-    const Rows some = some_of(table, rows, most_supports(table.counts));
-    p.rocket = fit_kernel(kernel_task(table, true, some), plan.rocket);
-  }
+  const auto kernel = [&](std::span<const float> values, const KernelShape& shape) {
+    if (values.empty()) return model::Kernel();
+    const Rows some = some_of(table, rows, most_supports(values.size() / table.rows()));
+    return fit_kernel(kernel_task(table, values, some), shape);
+  };
+  p.described = kernel(table.all.described, plan.described);
+  p.rocket = kernel(table.all.rocket, plan.rocket);
+  p.points = kernel(table.all.points, plan.points);
   return p;
 }
 
@@ -130,17 +82,18 @@ struct Judged {
   std::vector<double> scores;  // rows x kMembers x classes, each row by a fit without it
 };
 
-std::span<const float> row_of(const std::vector<float>& values, std::size_t width, std::size_t r) {
-  return std::span<const float>(values).subspan(r * width, width);
+void copy_row(const std::vector<float>& all, std::size_t r, std::vector<float>& row) {
+  std::copy_n(all.begin() + std::ptrdiff_t(r * row.size()), row.size(), row.begin());
 }
 
 Judged judge(const Table& table, const model::Classify& frame, const Binned* binned,
              const Plan& plan, const std::function<void(double)>& progress) {
-  const std::size_t folds = table.rows() <= 1000 ? 10 : 5;
+  const std::size_t folds = table.rows() <= 500 ? 10 : 5;
   const std::vector<std::size_t> fold = folds_of(table, folds);
   Judged judged;
   const std::size_t width = model::kMembers * table.class_count;
   judged.scores.resize(table.rows() * width);
+  model::View view = model::Viewer(frame.layout).empty();
   for (std::size_t f = 0; f < folds; ++f) {
     Rows rows;
     for (std::size_t r = 0; r < table.rows(); ++r) {
@@ -151,8 +104,10 @@ Judged judge(const Table& table, const model::Classify& frame, const Binned* bin
     model::Members members(p);
     for (std::size_t r = 0; r < table.rows(); ++r) {
       if (fold[r] != f) continue;
-      const auto scores = members.score(row_of(table.described, table.features, r),
-                                        row_of(table.rocket, table.counts, r));
+      copy_row(table.all.described, r, view.described);
+      copy_row(table.all.rocket, r, view.rocket);
+      copy_row(table.all.points, r, view.points);
+      const auto scores = members.score(view);
       std::copy(scores.begin(), scores.end(), judged.scores.begin() + std::ptrdiff_t(r * width));
     }
     if (progress) progress(0.1 + 0.7 * double(f + 1) / double(folds));
@@ -180,25 +135,53 @@ Quality quality(const Table& table, const Judged& judged, std::span<const double
   return sum;
 }
 
-// The weights of least log-loss, found one at a time. Few numbers, so that they are learned from
-// what they are judged on with little harm; they also make the probabilities honest.
+// What a weight may be when the rows say little: by how sharp each member's scores are.
+std::vector<double> usual_weights(bool waves) {
+  if (waves) return {0.15, 0, 2.5, 2.5, 1.2};
+  return {0.5, 0.3, 2, 0, 0};
+}
+
+// The weights of least log-loss on rows that the members had not seen, one step at a time. Few
+// numbers, so that the log-loss they are judged by is hardly flattered; they also make the
+// probabilities honest. On few rows they stay close to the usual proportions.
 std::vector<double> weights_of(const Table& table, const Judged& judged) {
-  std::vector<double> fusion = {1, 0, 5, table.counts > 0 ? 5.0 : 0.0};
-  if (table.counts == 0) fusion[1] = 0.3;
-  double least = quality(table, judged, fusion).loss;
+  const std::vector<double> usual = usual_weights(table.points > 0);
+  std::vector<double> fusion = usual;
+  double common = 1;
+  const auto cost = [&] {
+    double far = 0;
+    for (std::size_t m = 0; m < fusion.size(); ++m) {
+      if (usual[m] == 0) continue;
+      const double ratio = std::log(fusion[m] / (common * usual[m]));
+      far += ratio * ratio;
+    }
+    return quality(table, judged, fusion).loss + kLoyalty * far / double(table.rows());
+  };
+  double least = cost();
+  const auto keep_if_better = [&](const std::vector<double>& weights, double scale) {
+    const std::vector<double> kept = fusion;
+    const double kept_common = common;
+    fusion = weights;
+    common = scale;
+    const double now = cost();
+    if (now < least) {
+      least = now;
+    } else {
+      fusion = kept;
+      common = kept_common;
+    }
+  };
   for (const double step : {2.0, 1.4, 1.15, 1.05}) {
-    for (int sweep = 0; sweep < 6; ++sweep) {
+    for (int sweep = 0; sweep < 8; ++sweep) {
       const double before = least;
-      for (double& weight : fusion) {
-        for (const double factor : {step, 1 / step}) {
-          const double kept = weight;
-          weight = std::clamp(weight * factor, 0.0, 1e3);
-          const double loss = quality(table, judged, fusion).loss;
-          if (loss < least) {
-            least = loss;
-          } else {
-            weight = kept;
-          }
+      for (const double factor : {step, 1 / step}) {
+        std::vector<double> all = fusion;
+        for (double& weight : all) weight = std::min(weight * factor, 1e3);
+        keep_if_better(all, common * factor);
+        for (std::size_t m = 0; m < fusion.size(); ++m) {
+          std::vector<double> one = fusion;
+          one[m] = std::min(one[m] * factor, 1e3);
+          keep_if_better(one, common);
         }
       }
       if (least > before - 1e-5) break;
@@ -243,89 +226,6 @@ void plan_boosting(const Table& table, const Binned& binned, Plan& plan) {
   plan.rounds = best;
 }
 
-base::Error invalid(const std::string& what) {
-  return base::Error(base::Code::kInvalid, "classes cannot be learned: " + what);
-}
-
-// The rows that have a label and any value, and the classes.
-base::Result<Rows> usable_rows(const Labelled& rows, std::vector<std::string>& classes) {
-  const std::size_t columns = rows.inputs.size();
-  if (columns == 0) return invalid("there is no column beside the label");
-  if (columns > model::kMaxInputs) {
-    return invalid(std::to_string(columns) + " columns; at most " +
-                   std::to_string(model::kMaxInputs));
-  }
-  std::map<std::string, std::size_t> counts;
-  Rows usable;
-  for (std::size_t r = 0; r < rows.rows(); ++r) {
-    const auto begin = rows.values.begin() + std::ptrdiff_t(r * columns);
-    const bool any = std::any_of(begin, begin + std::ptrdiff_t(columns),
-                                 [](double value) { return !std::isnan(value); });
-    if (rows.labels[r].empty() || !any) continue;
-    usable.push_back(static_cast<std::uint32_t>(r));
-    ++counts[rows.labels[r]];
-  }
-  if (usable.empty()) return invalid("no row has a label and a value");
-  if (counts.size() < 2) return invalid("every row is of class \"" + counts.begin()->first + "\"");
-  if (counts.size() > model::kMaxClasses) {
-    return invalid(std::to_string(counts.size()) + " classes, at most " +
-                   std::to_string(model::kMaxClasses) + "; is the label a number?");
-  }
-  if (usable.size() < kLeastRows) {
-    return invalid(std::to_string(usable.size()) + " labelled rows, at least " +
-                   std::to_string(kLeastRows));
-  }
-  for (const auto& [name, count] : counts) {
-    if (name.size() > 256) return invalid("a class' name of over 256 bytes");
-    classes.push_back(name);
-  }
-  return usable;
-}
-
-Table describe(const Labelled& rows, const Rows& usable, model::Classify& frame) {
-  Table table;
-  table.class_count = frame.classes.size();
-  model::Features features(frame.layout);
-  model::Rocket rocket(frame.layout);
-  const std::size_t columns = rows.inputs.size();
-  table.features = features.size();
-  table.counts = rocket.size();
-  table.described.resize(usable.size() * table.features);
-  table.rocket.resize(usable.size() * table.counts);
-  const auto describe_row = [&](std::size_t i) {
-    features.describe({&rows.values[usable[i] * columns], columns},
-                      {&table.described[i * table.features], table.features});
-  };
-  frame.biases.assign(table.counts, 0);
-  if (table.counts > 0) {  // each bias from a row drawn at random
-    std::mt19937_64 random(kSeed);
-    std::vector<double> draws(table.counts);
-    std::vector<std::size_t> from(table.counts);
-    for (std::size_t f = 0; f < table.counts; ++f) {
-      draws[f] = uniform(random);
-      from[f] = static_cast<std::size_t>(uniform(random) * double(usable.size()));
-    }
-    const auto chosen = std::make_unique<bool[]>(table.counts);
-    for (std::size_t i = 0; i < usable.size(); ++i) {
-      bool any = false;
-      for (std::size_t f = 0; f < table.counts; ++f) any |= chosen[f] = from[f] == i;
-      if (!any) continue;
-      describe_row(i);
-      rocket.draw(features, {chosen.get(), table.counts}, draws, frame.biases);
-    }
-  }
-  for (std::size_t i = 0; i < usable.size(); ++i) {
-    describe_row(i);
-    if (table.counts > 0) {
-      rocket.transform(features, frame.biases, {&table.rocket[i * table.counts], table.counts});
-    }
-    const auto at =
-        std::lower_bound(frame.classes.begin(), frame.classes.end(), rows.labels[usable[i]]);
-    table.classes.push_back(static_cast<std::uint32_t>(at - frame.classes.begin()));
-  }
-  return table;
-}
-
 std::vector<std::string> names_of(const std::vector<model::Input>& inputs) {
   std::vector<std::string> names;
   for (const model::Input& input : inputs) {
@@ -350,6 +250,38 @@ void set_ranges(const Labelled& rows, const Rows& usable, model::Model& model) {
   }
 }
 
+void set_lineage(const Request& request, std::size_t rows, std::size_t used,
+                 model::Lineage& lineage) {
+  lineage.parent = request.parent;
+  lineage.method = "class";
+  lineage.asset = request.asset;
+  lineage.created = request.now;
+  lineage.rows = static_cast<std::int64_t>(used);
+  lineage.rows_left_out = static_cast<std::int64_t>(rows - used);
+  lineage.labels_digest = request.labels_digest;
+  lineage.trained_by = request.trained_by;
+}
+
+// How good each member and all together were on rows they had not seen.
+std::vector<model::Metric> metrics_of(const Table& table, const Judged& judged,
+                                      const model::Classify& p) {
+  const Quality fused = quality(table, judged, p.fusion);
+  std::vector<model::Metric> metrics = {{"classes", double(p.classes.size())},
+                                        {"waves", double(p.layout.waves.size())},
+                                        {"accuracy_cross_validated", fused.accuracy},
+                                        {"log_loss_cross_validated", fused.loss}};
+  const char* const names[model::kMembers] = {"forest", "boosted", "described", "rocket", "points"};
+  for (std::size_t m = 0; m < model::kMembers; ++m) {
+    metrics.push_back({std::string("weight_of_") + names[m], p.fusion[m]});
+    if (p.fusion[m] == 0) continue;
+    std::vector<double> alone(model::kMembers);
+    alone[m] = p.fusion[m];
+    metrics.push_back({std::string("accuracy_cross_validated_of_") + names[m],
+                       quality(table, judged, alone).accuracy});
+  }
+  return metrics;
+}
+
 }  // namespace
 
 base::Result<model::Model> train_class(const Labelled& rows, const ClassRequest& request,
@@ -365,46 +297,30 @@ base::Result<model::Model> train_class(const Labelled& rows, const ClassRequest&
 
   Plan plan;
   const Rows few = some_of(table, all, kMostToShape);
-  plan.described = choose_shape(kernel_task(table, false, few));
-  if (table.counts > 0) plan.rocket = choose_shape(kernel_task(table, true, few));
-  const Binned binned(table.described, table.features);
+  const auto shape = [&](std::span<const float> values) {
+    return values.empty() ? KernelShape() : choose_shape(kernel_task(table, values, few));
+  };
+  plan.described = shape(table.all.described);
+  plan.rocket = shape(table.all.rocket);
+  plan.points = shape(table.all.points);
+  const Binned binned(table.all.described, table.features);
   if (table.counts == 0) plan_boosting(table, binned, plan);
   if (progress) progress(0.1);
 
   const Judged judged = judge(table, p, &binned, plan, progress);
-  const std::vector<double> fusion = weights_of(table, judged);
   p = fit(table, p, &binned, plan, all, kTrees);
-  p.fusion = fusion;
+  p.fusion = weights_of(table, judged);
   std::vector<double> near = nearest_others(p.described);
-  p.limit = std::max(kRoom * quantile(near, kKnownShare), 1.0);
+  // Of few rows the quantile is hardly known, and rows to come lie a little further out.
+  const double room = 1 + 1 / std::sqrt(static_cast<double>(near.size()));
+  p.limit = std::max(room * quantile(near, kKnownShare), 1.0);
   if (progress) progress(0.95);
 
   model::Model model;
   model.inputs = rows.inputs;
   set_ranges(rows, usable, model);
-  model::Lineage& lineage = model.lineage;
-  lineage.parent = request.request.parent;
-  lineage.method = "class";
-  lineage.asset = request.request.asset;
-  lineage.created = request.request.now;
-  lineage.rows = static_cast<std::int64_t>(usable.size());
-  lineage.rows_left_out = static_cast<std::int64_t>(rows.rows() - usable.size());
-  lineage.labels_digest = request.request.labels_digest;
-  lineage.trained_by = request.request.trained_by;
-  const Quality fused = quality(table, judged, fusion);
-  lineage.metrics = {{"classes", double(p.classes.size())},
-                     {"waves", double(p.layout.waves.size())},
-                     {"accuracy_cross_validated", fused.accuracy},
-                     {"log_loss_cross_validated", fused.loss}};
-  const char* const names[model::kMembers] = {"forest", "boosted", "described", "rocket"};
-  for (std::size_t m = 0; m < model::kMembers; ++m) {
-    lineage.metrics.push_back({std::string("weight_of_") + names[m], fusion[m]});
-    if (fusion[m] == 0) continue;
-    std::vector<double> alone(model::kMembers);
-    alone[m] = fusion[m];
-    lineage.metrics.push_back({std::string("accuracy_cross_validated_of_") + names[m],
-                               quality(table, judged, alone).accuracy});
-  }
+  set_lineage(request.request, rows.rows(), usable.size(), model.lineage);
+  model.lineage.metrics = metrics_of(table, judged, p);
   if (auto status = model::validate(p); !status.ok()) return status.error();
   model.body = model::encode(p);
   return model;

@@ -11,7 +11,7 @@
 namespace lander::learn {
 namespace {
 
-constexpr double kWidths[] = {1, 3}, kRidges[] = {0.01, 0.03, 0.1, 0.3};
+constexpr double kWidths[] = {1, 3.3}, kRidges[] = {0.01, 0.03, 0.1, 0.3};
 constexpr double kSharpness[] = {3, 5, 8, 12, 20};  // of a softmax over scores around 0..1
 
 // Centre and scale of a feature over the rows; scale 0: constant.
@@ -44,6 +44,49 @@ void standardise(const KernelTask& task, std::size_t f, float& centre, float& sc
   scale = static_cast<float>(std::min(spread, 1e30));
 }
 
+// The F statistic between classes of the feature's ranks (as Kruskal & Wallis 1952 compare groups),
+// over their mean: a kernel on many features must know which of them tell the classes apart.
+void set_relevance(const KernelTask& task, model::Kernel& kernel) {
+  const std::size_t rows = task.rows.size();
+  std::vector<std::uint32_t> order(rows);
+  std::vector<double> rank(rows), sums(task.class_count), counts(task.class_count);
+  for (const std::uint32_t row : task.rows) counts[task.classes[row]] += 1;
+  const auto byte = [&](std::uint32_t i, std::size_t f) {
+    return kernel.supports[i * task.features + f];
+  };
+  double total = 0;
+  for (std::size_t f = 0; f < task.features; ++f) {
+    for (std::size_t i = 0; i < rows; ++i) order[i] = static_cast<std::uint32_t>(i);
+    std::sort(order.begin(), order.end(),
+              [&](std::uint32_t a, std::uint32_t b) { return byte(a, f) < byte(b, f); });
+    for (std::size_t i = 0; i < rows;) {
+      std::size_t end = i;
+      while (end < rows && byte(order[end], f) == byte(order[i], f)) ++end;
+      const double shared = (static_cast<double>(i + end) - 1) / 2;
+      for (; i < end; ++i) rank[order[i]] = shared - (static_cast<double>(rows) - 1) / 2;
+    }
+    std::fill(sums.begin(), sums.end(), 0.0);
+    double squares = 0, between = 0, groups = 0;
+    for (std::size_t i = 0; i < rows; ++i) {
+      sums[task.classes[task.rows[i]]] += rank[i];
+      squares += rank[i] * rank[i];
+    }
+    for (std::size_t c = 0; c < sums.size(); ++c) {
+      if (counts[c] == 0) continue;
+      between += sums[c] * sums[c] / counts[c];
+      groups += 1;
+    }
+    const double within = std::max(squares - between, 1e-3 * squares);
+    const double freedom = std::max(static_cast<double>(rows) - groups, 1.0);
+    const double f_statistic =
+        squares > 0 && groups > 1 ? between / (groups - 1) / (within / freedom) : 0;
+    kernel.relevance.push_back(static_cast<float>(f_statistic));
+    total += f_statistic;
+  }
+  const double mean = total / static_cast<double>(task.features);
+  for (float& one : kernel.relevance) one = mean > 0 ? static_cast<float>(one / mean) : 1;
+}
+
 model::Kernel supports_of(const KernelTask& task) {
   model::Kernel kernel;
   kernel.centre.resize(task.features);
@@ -58,6 +101,7 @@ model::Kernel supports_of(const KernelTask& task) {
           model::compress(task.values[row * task.features + f], kernel.centre[f], kernel.scale[f]));
     }
   }
+  set_relevance(task, kernel);
   return kernel;
 }
 
@@ -70,7 +114,7 @@ Eigen::MatrixXd distances(const model::Kernel& kernel) {
   for (std::size_t a = 0; a < rows; ++a) {
     for (std::size_t b = 0; b < a; ++b) {
       result(Eigen::Index(a), Eigen::Index(b)) = result(Eigen::Index(b), Eigen::Index(a)) =
-          model::distance(support(a), support(b));
+          double{model::distance(support(a), support(b), kernel.relevance)};
     }
   }
   return result;
@@ -84,7 +128,7 @@ double median_distance(const Eigen::MatrixXd& distances) {
   if (values.empty()) return 1;
   const auto middle = values.begin() + std::ptrdiff_t(values.size() / 2);
   std::nth_element(values.begin(), middle, values.end());
-  return std::max(*middle, 1.0);
+  return std::max(*middle, 1e-3);
 }
 
 // One column a class: 1 where the row is of it, less the class' share.
@@ -97,6 +141,16 @@ Eigen::MatrixXd targets_of(const KernelTask& task, Eigen::RowVectorXd& base) {
   base = targets.colwise().mean();
   targets.rowwise() -= base;
   return targets;
+}
+
+double misses(const KernelTask& task, const Eigen::MatrixXd& scores) {
+  double count = 0;
+  for (Eigen::Index i = 0; i < scores.rows(); ++i) {
+    Eigen::Index best = 0;
+    scores.row(i).maxCoeff(&best);
+    count += best == task.classes[task.rows[static_cast<std::size_t>(i)]] ? 0 : 1;
+  }
+  return count;
 }
 
 double log_loss(const KernelTask& task, const Eigen::MatrixXd& scores) {
@@ -136,7 +190,7 @@ KernelShape choose_shape(const KernelTask& task) {
       const Eigen::MatrixXd weights = inverse * targets;
       Eigen::MatrixXd left_out = targets - inverse.diagonal().cwiseInverse().asDiagonal() * weights;
       left_out.rowwise() += base;
-      const double loss = log_loss(task, left_out);
+      const double loss = 0.1 * log_loss(task, left_out) + misses(task, left_out);
       if (loss < least) best = {width, ridge};
       least = std::min(least, loss);
     }
@@ -174,7 +228,7 @@ std::vector<double> nearest_others(const model::Kernel& kernel) {
     for (std::size_t b = 0; b < rows; ++b) {
       if (b == a) continue;
       far.push_back(model::distance({&kernel.supports[a * features], features},
-                                    {&kernel.supports[b * features], features}));
+                                    {&kernel.supports[b * features], features}, kernel.relevance));
     }
     const std::size_t near = std::min(far.size(), model::kMaxNeighbours);
     std::partial_sort(far.begin(), far.begin() + std::ptrdiff_t(near), far.end());

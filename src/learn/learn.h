@@ -5,6 +5,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -24,6 +25,10 @@ struct Frames {
   // First row of each run but the first: files of one user. Within a run times ascend; two runs
   // may overlap in time or lie years apart. Empty: one run.
   std::vector<std::size_t> runs;
+  // Rows [first, second) of alarms that people judged false: healthy, however rare they are. The
+  // limits are set so that the same raises no alarm again. Ascending.
+  std::vector<std::pair<std::size_t, std::size_t>> harmless;
+  std::size_t thinned = 1;  // of so many stretches of rows one is here: memory
   std::size_t rows() const { return times.size(); }
 };
 
@@ -36,7 +41,7 @@ struct InputReadiness {
 };
 struct Readiness {
   bool ready = false;
-  std::string reason;  // "12 of 14 healthy minutes; sensor x frozen 40 % of the time"
+  std::string reason;  // "12 of 14 healthy days; sensor x: frozen 40 % of the time"
   std::int64_t rows_usable = 0, rows_needed = 0;
   std::vector<InputReadiness> inputs;
 };

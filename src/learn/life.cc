@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <numeric>
 #include <random>
 
@@ -16,26 +15,27 @@
 
 namespace lander::learn {
 
-double knob(const char* name, double fallback) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? fallback : std::atof(text);
-}
-
 namespace {
 
 constexpr std::size_t kMostFolds = 10;
 constexpr std::size_t kMostSampled = 60000;
+constexpr double kFar = 1.2;  // of the cap: rows with longer to live are all alike, and count less
+constexpr float kFarWeight = 0.5F;
+constexpr double kFailing = 0.5;  // of the cap
+constexpr double kRidge = 0.05;
+constexpr Eigen::Index kDirections = 2;
+constexpr double kWindows[] = {0.08, 0.24, 0.8};  // of the cap
+constexpr std::size_t kRounds = 500, kRowsABin = 24;
+constexpr double kEarlier = 0.008;  // of the cap: late costs more than early
 
 base::Error invalid(const std::string& why) { return base::Error(base::Code::kInvalid, why); }
 
-// The rows that are learned from, with their features.
+// Rows that are learned from, with their features.
 struct Sample {
-  std::vector<std::uint32_t> row, unit;
-  std::vector<float> life;  // remaining, capped
-  std::vector<float> weight;
-  std::vector<float> state;     // rows x sensors
-  std::vector<float> features;  // rows x features
-  std::size_t rows() const { return row.size(); }
+  std::vector<std::size_t> unit;
+  std::vector<float> life, weight;     // what remains, capped
+  std::vector<float> state, features;  // rows x sensors, rows x features
+  std::size_t rows() const { return unit.size(); }
 };
 
 class Training {
@@ -56,12 +56,13 @@ class Training {
     if (progress_) progress_(share);
   }
   void make_plan();
-  void keep_telling_sensors();
-  void make_sample();
+  Sample sample_of(const model::LifePlan& plan) const;
   void deal_folds();
-  void fit_health();
-  void fit_trees();
+  std::vector<double> health_of(const Sample& sample, std::size_t member) const;
+  BoostOptions boost_options() const;
+  void fit_members();
   void predict_held();
+  void join();
   void choose_filter();
   void set_interval();
   model::Model describe() const;
@@ -72,13 +73,13 @@ class Training {
   std::vector<UnitRange> ranges_;
   std::vector<std::size_t> fold_;  // of each unit
   std::size_t folds_ = 0;
-  Sample sample_;
   model::Life life_;
+  std::vector<model::LifePlan> plans_;  // of each member
   std::vector<model::Trees> members_;
   std::vector<double> answers_;  // of each row, by the member that did not see its unit
   std::vector<double> held_;     // filtered
   double held_rmse_ = 0;
-  std::size_t rounds_ = 0, shared_ = 0;
+  std::size_t rounds_ = 0;
 };
 
 void Training::make_plan() {
@@ -95,18 +96,18 @@ void Training::make_plan() {
   std::nth_element(steps.begin(), steps.begin() + static_cast<std::ptrdiff_t>(steps.size() / 2),
                    steps.end());
   const double step = std::max(steps[steps.size() / 2], life_.cap / 1e6);
-  for (const double share : {knob("W0", 0.04), knob("W1", 0.16), knob("W2", 0.32)}) {
+  for (const double share : kWindows) {
     plan.window.push_back(static_cast<std::uint32_t>(std::clamp(
         std::round(share * life_.cap / step), 3.0, static_cast<double>(model::kMaxLifeWindow))));
   }
   find_regimes(units_, plan);
-  find_sensors(units_, plan);
+  find_sensors(units_, life_.cap, plan);
 }
 
-void Training::make_sample() {
-  Sample& sample = sample_;
-  sample = {};
-  model::LifeFeatures features(life_.plan);
+// The rows to learn from, with the features that `plan` makes of them.
+Sample Training::sample_of(const model::LifePlan& plan) const {
+  Sample sample;
+  model::LifeFeatures features(plan);
   const std::size_t step = units_.rows() / kMostSampled + 1;
   for (std::size_t u = 0; u < ranges_.size(); ++u) {
     const UnitRange& unit = ranges_[u];
@@ -115,11 +116,9 @@ void Training::make_sample() {
       const std::span<const float> made = features.push(row(r), units_.times[r]);
       if ((r - unit.begin) % step != 0) continue;
       const double life = remaining(unit, r);
-      sample.row.push_back(static_cast<std::uint32_t>(r));
-      sample.unit.push_back(static_cast<std::uint32_t>(u));
+      sample.unit.push_back(u);
       sample.life.push_back(static_cast<float>(std::min(life, life_.cap)));
-      sample.weight.push_back(
-          life > knob("FAR", 1.2) * life_.cap ? static_cast<float>(knob("FARW", 0.5)) : 1.0F);
+      sample.weight.push_back(life > kFar * life_.cap ? kFarWeight : 1.0F);
       sample.features.insert(sample.features.end(), made.begin(), made.end());
       const std::span<const float> state = features.state();
       sample.state.insert(sample.state.end(), state.begin(), state.end());
@@ -128,173 +127,154 @@ void Training::make_sample() {
   for (float& value : sample.state) {
     if (std::isnan(value)) value = 0;
   }
-}
-
-// Drops the sensors whose state has nothing to do with what remains, and keeps the best where there
-// are too many.
-void Training::keep_telling_sensors() {
-  make_sample();
-  model::LifePlan& plan = life_.plan;
-  const std::size_t s = plan.sensors.size(), regimes = plan.regimes();
-  std::vector<std::pair<double, std::size_t>> found;
-  for (std::size_t i = 0; i < s; ++i) {
-    double n = 0, x = 0, y = 0, xx = 0, xy = 0, yy = 0;
-    for (std::size_t r = 0; r < sample_.rows(); ++r) {
-      const double a = sample_.state[r * s + i], b = sample_.life[r];
-      n += 1, x += a, y += b, xx += a * a, xy += a * b, yy += b * b;
-    }
-    const double over = std::sqrt(std::max((xx - x * x / n) * (yy - y * y / n), 1e-30));
-    found.emplace_back(-std::abs(xy - x * y / n) / over, i);
-  }
-  std::sort(found.begin(), found.end());
-  std::vector<std::size_t> keep;
-  for (const auto& [minus, i] : found) {
-    if (keep.size() == model::kMaxLifeSensors) break;
-    if (!keep.empty() && -minus < knob("CORR", 0.15)) break;
-    keep.push_back(i);
-  }
-  std::sort(keep.begin(), keep.end());
-  const model::LifePlan all = plan;
-  plan.sensors.clear(), plan.mean.clear(), plan.scale.clear();
-  for (const std::size_t i : keep) plan.sensors.push_back(all.sensors[i]);
-  for (std::size_t g = 0; g < regimes; ++g) {
-    for (const std::size_t i : keep) {
-      plan.mean.push_back(all.mean[g * s + i]);
-      plan.scale.push_back(all.scale[g * s + i]);
-    }
-  }
+  return sample;
 }
 
 void Training::deal_folds() {
-  folds_ =
-      std::min<std::size_t>(static_cast<std::size_t>(knob("FOLDS", kMostFolds)), ranges_.size());
+  folds_ = std::min<std::size_t>(kMostFolds, ranges_.size());
   std::vector<std::size_t> order(ranges_.size());
   std::iota(order.begin(), order.end(), 0);
-  std::mt19937_64 random(static_cast<std::uint64_t>(knob("SEED", 1)));
+  std::mt19937_64 random(1);
   for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random() % i]);
   fold_.resize(ranges_.size());
   for (std::size_t i = 0; i < order.size(); ++i) fold_[order[i]] = i % folds_;
 }
 
-// A member's health index: ridge regression of capped life on the state, without the units it is
-// judged on; scaled to variance 1.
-void Training::fit_health() {
-  make_sample();
+// A member's health indices, from the units that it may see: the ridge regression of capped life on
+// the state, and the main directions in which the states of failing units lie from the mean, which
+// tell kinds of fault apart.
+std::vector<double> Training::health_of(const Sample& sample, std::size_t member) const {
   const auto s = static_cast<Eigen::Index>(life_.plan.sensors.size());
-  shared_ = 0;
-  if (knob("PCS", 0) > 0) {
-    Eigen::MatrixXd products = Eigen::MatrixXd::Zero(s, s);
-    Eigen::VectorXd x(s);
-    for (std::size_t r = 0; r < sample_.rows(); ++r) {
-      if (sample_.life[r] > 0.5 * life_.cap) continue;
-      for (Eigen::Index i = 0; i < s; ++i) {
-        x(i) = sample_.state[r * static_cast<std::size_t>(s) + static_cast<std::size_t>(i)];
-      }
-      products.selfadjointView<Eigen::Lower>().rankUpdate(x);
+  Eigen::MatrixXd all = Eigen::MatrixXd::Zero(s + 1, s + 1), failing = Eigen::MatrixXd::Zero(s, s);
+  Eigen::VectorXd targets = Eigen::VectorXd::Zero(s + 1), x(s + 1);
+  double n = 0;
+  for (std::size_t r = 0; r < sample.rows(); ++r) {
+    if (fold_[sample.unit[r]] == member) continue;
+    for (Eigen::Index i = 0; i < s; ++i) {
+      x(i) = sample.state[r * static_cast<std::size_t>(s) + static_cast<std::size_t>(i)];
     }
-    const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(products);
-    for (Eigen::Index j = s; j-- > 0 && shared_ < static_cast<std::size_t>(knob("PCS", 0)); ++shared_)
-      for (Eigen::Index i = 0; i < s; ++i) life_.plan.health.push_back(solver.eigenvectors()(i, j));
+    x(s) = 1;
+    all.selfadjointView<Eigen::Lower>().rankUpdate(x);
+    targets += x * static_cast<double>(sample.life[r]) / life_.cap;
+    n += 1;
+    if (sample.life[r] > kFailing * life_.cap) continue;
+    failing.selfadjointView<Eigen::Lower>().rankUpdate(x.head(s));
   }
-  for (std::size_t k = 0; k < folds_; ++k) {
-    Eigen::MatrixXd products = Eigen::MatrixXd::Zero(s + 1, s + 1);
-    Eigen::VectorXd targets = Eigen::VectorXd::Zero(s + 1), x(s + 1);
-    double n = 0;
-    for (std::size_t r = 0; r < sample_.rows(); ++r) {
-      if (fold_[sample_.unit[r]] == k) continue;
-      for (Eigen::Index i = 0; i < s; ++i) {
-        x(i) = sample_.state[r * static_cast<std::size_t>(s) + static_cast<std::size_t>(i)];
-      }
-      x(s) = 1;
-      products.selfadjointView<Eigen::Lower>().rankUpdate(x);
-      targets += x * static_cast<double>(sample_.life[r]) / life_.cap;
-      n += 1;
-    }
-    for (Eigen::Index i = 0; i < s; ++i) products(i, i) += knob("RIDGE", 0.01) * n;
-    const Eigen::VectorXd weights = products.selfadjointView<Eigen::Lower>().ldlt().solve(targets);
-    const double size = std::max(weights.head(s).norm(), 1e-12);
-    for (Eigen::Index i = 0; i < s; ++i) life_.plan.health.push_back(weights(i) / size);
+  for (Eigen::Index i = 0; i < s; ++i) all(i, i) += kRidge * n;
+  Eigen::VectorXd weights = all.selfadjointView<Eigen::Lower>().ldlt().solve(targets).head(s);
+  weights /= std::max(weights.norm(), 1e-12);
+  std::vector<double> health(weights.begin(), weights.end());
+  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(failing);
+  LANDER_CHECK(solver.info() == Eigen::Success);
+  for (Eigen::Index j = s;
+       j-- > std::max<Eigen::Index>(0, s - kDirections);) {  // Eigen sorts ascending
+    for (Eigen::Index i = 0; i < s; ++i) health.push_back(solver.eigenvectors()(i, j));
   }
+  return health;
 }
 
-void Training::fit_trees() {
-  make_sample();
-  const model::LifePlan& plan = life_.plan;
-  const Binned data(sample_.features, plan.features());
+BoostOptions Training::boost_options() const {
+  const double rows = static_cast<double>(std::min(units_.rows(), kMostSampled)) *
+                      static_cast<double>(folds_ - 1) / static_cast<double>(folds_);
   BoostOptions options;
-  options.rounds = static_cast<std::size_t>(knob("ROUNDS", 400));
-  options.leaves = static_cast<std::size_t>(knob("LEAVES", 24));
-  options.depth = static_cast<std::size_t>(knob("DEPTH", 6));
-  options.rate = knob("RATE", 0.04);
-  options.rows = knob("ROWS", 0.3);
-  options.columns = knob("COLS", 0.3);
-  options.l2 = knob("L2", 5);
-  options.least_weight = knob("LEAST", 30);
+  options.rounds = kRounds;
+  options.leaves = 16;
+  options.depth = 6;
+  options.rate = 0.035;
+  options.columns = 0.2;
+  options.l2 = 5;
+  options.rows = std::clamp(3000 / rows, 0.3, 0.7);
+  options.least_weight = std::clamp(0.015 * options.rows * rows, 3.0, 200.0);
+  return options;
+}
+
+// Each member learns from all units but one fold's, and how it errs on that fold tells when to
+// stop.
+void Training::fit_members() {
+  const Sample bare = sample_of(life_.plan);
+  BoostOptions options = boost_options();
   std::vector<double> errors(options.rounds);
   for (std::size_t k = 0; k < folds_; ++k) {
+    plans_.push_back(life_.plan);
+    plans_[k].health = health_of(bare, k);
+    const Sample sample = sample_of(plans_[k]);
+    const Binned data(sample.features, plans_[k].features(), sample.rows() / kRowsABin);
     BoostTask task;
     task.data = &data;
-    task.targets = sample_.life;
-    task.weights = sample_.weight;
-    for (std::size_t r = 0; r < sample_.rows(); ++r) {
-      (fold_[sample_.unit[r]] == k ? task.watched : task.rows)
-          .push_back(static_cast<std::uint32_t>(r));
+    task.targets = sample.life;
+    task.weights = sample.weight;
+    task.always = {static_cast<std::uint32_t>(plans_[k].features() - 1)};  // the age
+    for (std::size_t r = 0; r < sample.rows(); ++r) {
+      auto& side = fold_[sample.unit[r]] == k ? task.watched : task.rows;
+      side.push_back(static_cast<std::uint32_t>(r));
     }
-    for (std::size_t c = 0; c < plan.channels(); ++c) {
-      if (c >= plan.sensors.size() + shared_ && c != plan.sensors.size() + shared_ + k) continue;
-      for (std::size_t i = 0; i < model::kLifeStats; ++i) {
-        task.features.push_back(static_cast<std::uint32_t>(c * model::kLifeStats + i));
-      }
-    }
-    if (knob("ALWAYS", 1) > 0) task.always.push_back(static_cast<std::uint32_t>(plan.features() - 1));
-    if (knob("AGE", 1) > 0)
-      task.features.push_back(static_cast<std::uint32_t>(plan.features() - 1));
     options.seed = k + 1;
     members_.push_back(boost(task, options, [&](std::size_t round, std::span<const float> margins) {
-      for (std::size_t i = 0; i < task.watched.size(); ++i) {
-        const double error = margins[i] - sample_.life[task.watched[i]];
-        errors[round] += sample_.weight[task.watched[i]] * error * error;
+      for (std::size_t i = 0; i < margins.size(); ++i) {
+        const double error = margins[i] - sample.life[task.watched[i]];
+        errors[round] += sample.weight[task.watched[i]] * error * error;
       }
       return true;
     }));
-    tell(0.1 + 0.8 * static_cast<double>(k + 1) / static_cast<double>(folds_));
+    tell(0.05 + 0.85 * static_cast<double>(k + 1) / static_cast<double>(folds_));
   }
   rounds_ =
-      static_cast<std::size_t>(std::min_element(errors.begin(), errors.end()) - errors.begin()) + 1;
+      1 + static_cast<std::size_t>(std::min_element(errors.begin(), errors.end()) - errors.begin());
 }
 
-// The members' mean, as one forest.
-model::Trees join(const std::vector<model::Trees>& members, std::size_t rounds) {
-  model::Trees all;
-  all.features = members.front().features;
-  all.base.resize(1);
-  const float share = 1 / static_cast<float>(members.size());
-  for (const model::Trees& member : members) {
-    all.base[0] += share * member.base[0];
-    const std::size_t end =
-        rounds < member.roots.size() ? member.roots[rounds] : member.nodes.size();
-    const auto offset = static_cast<std::uint32_t>(all.nodes.size());
-    for (std::size_t t = 0; t < std::min(rounds, member.roots.size()); ++t) {
-      all.roots.push_back(member.roots[t] + offset);
+// Appends the first trees of a member, its answer times `share`; `move`: where in the new forest
+// each of its features is.
+void append(const model::Trees& member, std::size_t rounds, float share,
+            const std::vector<std::int32_t>& move, model::Trees& all) {
+  all.base[0] += share * member.base[0];
+  const auto offset = static_cast<std::uint32_t>(all.nodes.size());
+  const std::size_t trees = std::min(rounds, member.roots.size());
+  const std::size_t end = trees < member.roots.size() ? member.roots[trees] : member.nodes.size();
+  for (std::size_t t = 0; t < trees; ++t) all.roots.push_back(member.roots[t] + offset);
+  for (std::size_t i = 0; i < end; ++i) {
+    model::TreeNode node = member.nodes[i];
+    if (node.feature < 0) {
+      node.threshold *= share;
+    } else {
+      node.feature = move[static_cast<std::size_t>(node.feature)];
+      node.left += offset, node.right += offset;
     }
-    for (std::size_t i = 0; i < end; ++i) {
-      model::TreeNode node = member.nodes[i];
-      if (node.feature < 0) {
-        node.threshold *= share;
-      } else {
-        node.left += offset, node.right += offset;
-      }
-      all.nodes.push_back(node);
-    }
+    all.nodes.push_back(node);
   }
-  return all;
 }
 
+// The members' mean as one forest, over a plan with the health indices of all of them.
+void Training::join() {
+  model::LifePlan& plan = life_.plan;
+  for (const model::LifePlan& own : plans_) {
+    plan.health.insert(plan.health.end(), own.health.begin(), own.health.end());
+  }
+  life_.trees.features = plan.features();
+  life_.trees.base.resize(1);
+  const std::size_t shared = plan.sensors.size() * model::kLifeStats;
+  for (std::size_t k = 0; k < folds_; ++k) {
+    const std::size_t own = plans_[k].features() - 1 - shared;
+    std::vector<std::int32_t> move(plans_[k].features());
+    std::iota(move.begin(), move.end(), 0);
+    for (std::size_t f = shared; f < shared + own; ++f)
+      move[f] += static_cast<std::int32_t>(k * own);
+    move.back() = static_cast<std::int32_t>(plan.features() - 1);
+    append(members_[k], rounds_, 1 / static_cast<float>(folds_), move, life_.trees);
+  }
+}
+
+// What each member answers for the units that it did not see.
 void Training::predict_held() {
   answers_.resize(units_.rows());
-  model::LifeFeatures features(life_.plan);
   for (std::size_t k = 0; k < folds_; ++k) {
-    const model::TreeRunner runner(join({members_[k]}, rounds_));
+    model::Trees trees;
+    trees.features = members_[k].features;
+    trees.base.resize(1);
+    std::vector<std::int32_t> same(trees.features);
+    std::iota(same.begin(), same.end(), 0);
+    append(members_[k], rounds_, 1, same, trees);
+    const model::TreeRunner runner(trees);
+    model::LifeFeatures features(plans_[k]);
     for (std::size_t u = 0; u < ranges_.size(); ++u) {
       if (fold_[u] != k) continue;
       features.reset();
@@ -312,21 +292,18 @@ void Training::choose_filter() {
   double best = INFINITY;
   for (const double trust : {1.0, 0.7, 0.5, 0.35, 0.25, 0.18, 0.12}) {
     std::vector<double> made(units_.rows());
-    double squares = 0, n = 0, score = 0;
+    double squares = 0, n = 0;
     for (const UnitRange& unit : ranges_) {
       model::LifeFilter filter(trust, life_.cap);
       for (std::size_t r = unit.begin; r < unit.end; ++r) {
         made[r] = filter.step(answers_[r], units_.times[r]);
         const double life = remaining(unit, r);
-        if (life > knob("FAR", 1.2) * life_.cap) continue;
+        if (life > kFar * life_.cap) continue;
         const double error = std::clamp(made[r], 0.0, life_.cap) - std::min(life, life_.cap);
         squares += error * error, n += 1;
-        score += error < 0 ? std::exp(-error / 13) - 1 : std::exp(error / 10) - 1;
       }
     }
     const double rmse = std::sqrt(squares / n);
-    if (knob("SHIFTS",0)>0) for (double sh : {0.,1.,2.,3.}) { double q=0,w=0; for (const UnitRange& unit : ranges_) for (std::size_t r = unit.begin; r < unit.end; ++r) { const double life = remaining(unit, r); if (life > 1.2 * life_.cap) continue; double e = std::clamp(made[r]-sh, 0.0, life_.cap) - std::min(life, life_.cap); q+=e*e; w += e < 0 ? std::exp(-e / 13) - 1 : std::exp(e / 10) - 1;} std::fprintf(stderr,"  shift %g rmse %.3f score %.1f\n", sh, std::sqrt(q/n), 100*w/n);}
-    std::fprintf(stderr, "trust %.2f rmse %.3f score/100 %.1f\n", trust, rmse, 100 * score / n);
     if (rmse >= best) continue;
     best = rmse, life_.trust = trust, held_ = std::move(made);
   }
@@ -348,14 +325,14 @@ void Training::set_interval() {
   for (const UnitRange& unit : ranges_) {
     for (std::size_t r = unit.begin; r < unit.end; ++r) {
       const double life = remaining(unit, r);
-      if (life > 1.2 * life_.cap) continue;
+      if (life > kFar * life_.cap) continue;
       const double value = std::clamp(held_[r] - life_.earlier, 0.0, life_.cap);
       held.push_back({value, std::min(life, life_.cap) - value});
     }
   }
   std::sort(held.begin(), held.end(),
             [](const Held& a, const Held& b) { return a.value < b.value; });
-  const std::size_t knots = std::clamp<std::size_t>(held.size() / 200, 2, 12);
+  const std::size_t knots = std::clamp<std::size_t>(held.size() / 30, 3, 12);
   for (std::size_t k = 0; k < knots; ++k) {
     const double knot = life_.cap * static_cast<double>(k) / static_cast<double>(knots - 1);
     const double width = life_.cap / static_cast<double>(knots - 1);
@@ -438,17 +415,14 @@ base::Result<model::Model> Training::run() {
   life_.roles = request_.roles;
   make_plan();
   if (life_.plan.sensors.empty()) return invalid("no column changes: there is nothing to learn");
-  keep_telling_sensors();
   deal_folds();
   tell(0.05);
-  fit_health();
-  tell(0.1);
-  fit_trees();
+  fit_members();
   predict_held();
   choose_filter();
-  life_.earlier = knob("EARLIER", 0) * life_.cap;
+  life_.earlier = kEarlier * life_.cap;
   set_interval();
-  life_.trees = join(members_, rounds_);
+  join();
   LANDER_TRY(model::validate(life_));
   tell(1);
   return describe();

@@ -10,9 +10,10 @@ namespace {
 constexpr std::size_t kSampleRows = 20000;
 constexpr double kGap = 0.04;           // of a column's range: wider gaps part clusters
 constexpr double kClusterSpread = 0.1;  // of the range: all clusters together
-constexpr std::size_t kMostClusters = 12;
+constexpr std::size_t kMostClusters = 12, kMostCandidates = 16, kJudgedColumns = 64;
 constexpr double kExplains = 0.5, kExplainsMore = 0.05;
 constexpr std::size_t kLeastRegimeRows = 20;
+constexpr double kTells = 0.15;      // least correlation with the life that remains
 constexpr double kOutlier = 3;       // of the range that holds 98 % of a column
 constexpr double kLeastScale = 0.2;  // of the scale over all regimes
 
@@ -64,16 +65,16 @@ std::uint8_t cluster(const std::vector<double>& cuts, double value) {
 }
 
 // How much of each column's row-to-row variance goes when each regime's mean is taken out: the mean
-// and the median over the columns that vary.
+// and the median over the columns that vary (of very many: some of them).
 struct Explained {
   double mean = 0, median = 0;
 };
 Explained explained(const Units& units, const std::vector<std::size_t>& rows,
                     const std::vector<std::uint32_t>& regime, std::size_t regimes) {
   std::vector<double> shares;
-  for (std::size_t c = 0; c < units.inputs.size(); ++c) {
+  for (std::size_t c = 0; c < units.inputs.size(); c += units.inputs.size() / kJudgedColumns + 1) {
     std::vector<double> sum(regimes), count(regimes);
-    for (std::size_t r = 0; r < units.rows(); ++r) {
+    for (const std::size_t r : rows) {
       const double x = value(units, r, c);
       if (std::isfinite(x)) sum[regime[r]] += x, count[regime[r]] += 1;
     }
@@ -94,7 +95,7 @@ Explained explained(const Units& units, const std::vector<std::size_t>& rows,
 
 std::vector<Column> candidates(const Units& units, const std::vector<std::size_t>& rows) {
   std::vector<Column> found;
-  for (std::size_t c = 0; c < units.inputs.size(); ++c) {
+  for (std::size_t c = 0; c < units.inputs.size() && found.size() < kMostCandidates; ++c) {
     Column column{c, cuts_of(units, rows, c), {}};
     if (column.cuts.empty()) continue;
     column.part.resize(units.rows());
@@ -188,14 +189,16 @@ void find_regimes(const Units& units, model::LifePlan& plan) {
   set_regimes(units, chosen, regime, regimes, plan);
 }
 
+namespace {
+
 // Mean and deviation of one column in each regime and over all, without what is far outside of
 // where nearly all values lie.
 struct Spread {
   std::vector<double> mean, deviation;  // one a regime
   double pooled = 0, overall = 0;
 };
-static Spread spread_of(const Units& units, const std::vector<std::uint32_t>& regime,
-                        std::size_t regimes, std::size_t input) {
+Spread spread_of(const Units& units, const std::vector<std::uint32_t>& regime, std::size_t regimes,
+                 std::size_t input) {
   std::vector<double> values;
   for (std::size_t r = 0; r < units.rows(); r += units.rows() / kSampleRows + 1) {
     if (std::isfinite(value(units, r, input))) values.push_back(value(units, r, input));
@@ -230,25 +233,69 @@ static Spread spread_of(const Units& units, const std::vector<std::uint32_t>& re
   return spread;
 }
 
-void find_sensors(const Units& units, model::LifePlan& plan) {
+double scale_of(const Spread& spread, std::size_t regime) {
+  return std::max(spread.deviation[regime], kLeastScale * spread.pooled);
+}
+
+struct Correlation {
+  double n = 0, x = 0, y = 0, xx = 0, xy = 0, yy = 0;
+  void add(double a, double b) { n += 1, x += a, y += b, xx += a * a, xy += a * b, yy += b * b; }
+  double size() const {
+    const double over = (xx - x * x / n) * (yy - y * y / n);
+    return over > 0 ? std::abs(xy - x * y / n) / std::sqrt(over) : 0;
+  }
+};
+
+// How well a sensor's smoothed value tells the life that remains: the correlation of it, or of its
+// distance from the mean (two kinds of fault may move it to two sides).
+double tells(const Units& units, double cap, const model::LifePlan& plan,
+             const std::vector<std::uint32_t>& regime, const Spread& spread, std::size_t input) {
+  const double newest = 2.0 / (plan.window[1] + 1);
+  Correlation signed_by, size_by;
+  for (const UnitRange& unit : ranges(units)) {
+    double smooth = NAN;
+    for (std::size_t r = unit.begin; r < unit.end; ++r) {
+      const double z =
+          (value(units, r, input) - spread.mean[regime[r]]) / scale_of(spread, regime[r]);
+      if (!std::isfinite(z)) continue;
+      const double clipped = std::clamp(z, -model::kLifeClip, model::kLifeClip);
+      smooth = std::isnan(smooth) ? clipped : smooth + newest * (clipped - smooth);
+      const double life = std::min(units.times[unit.end - 1] - units.times[r], cap);
+      signed_by.add(smooth, life);
+      size_by.add(std::abs(smooth), life);
+    }
+  }
+  return std::max(signed_by.size(), size_by.size());
+}
+
+}  // namespace
+
+void find_sensors(const Units& units, double cap, model::LifePlan& plan) {
   const std::size_t columns = units.inputs.size(), regimes = plan.regimes();
   std::vector<std::uint32_t> regime(units.rows());
   for (std::size_t r = 0; r < units.rows(); ++r) {
     regime[r] = static_cast<std::uint32_t>(plan.regime_of({&units.values[r * columns], columns}));
   }
-  std::vector<Spread> spreads;
-  for (std::size_t c = 0; c < columns; ++c) {
+  std::vector<Spread> spreads(columns);
+  std::vector<std::pair<double, std::uint32_t>> ranked;
+  for (std::uint32_t c = 0; c < columns; ++c) {
     if (std::find(plan.settings.begin(), plan.settings.end(), c) != plan.settings.end()) continue;
-    Spread spread = spread_of(units, regime, regimes, c);
-    const double size = std::abs(spread.mean[0]);
-    if (!(spread.pooled > 1e-9 * size && spread.pooled > 1e-6 * spread.overall)) continue;
-    plan.sensors.push_back(static_cast<std::uint32_t>(c));
-    spreads.push_back(std::move(spread));
+    spreads[c] = spread_of(units, regime, regimes, c);
+    const double size = std::abs(spreads[c].mean[0]);
+    if (!(spreads[c].pooled > 1e-9 * size && spreads[c].pooled > 1e-6 * spreads[c].overall))
+      continue;
+    ranked.emplace_back(-tells(units, cap, plan, regime, spreads[c], c), c);
   }
+  std::sort(ranked.begin(), ranked.end());
+  for (const auto& [minus, c] : ranked) {
+    if (plan.sensors.size() == model::kMaxLifeSensors) break;
+    if (plan.sensors.empty() || -minus >= kTells) plan.sensors.push_back(c);
+  }
+  std::sort(plan.sensors.begin(), plan.sensors.end());
   for (std::size_t g = 0; g < regimes; ++g) {
-    for (const Spread& spread : spreads) {
-      plan.mean.push_back(spread.mean[g]);
-      plan.scale.push_back(std::max(spread.deviation[g], kLeastScale * spread.pooled));
+    for (const std::uint32_t c : plan.sensors) {
+      plan.mean.push_back(spreads[c].mean[g]);
+      plan.scale.push_back(scale_of(spreads[c], g));
     }
   }
 }

@@ -22,7 +22,8 @@ double default_cap(const Units& units);
 // Leaves `plan` without settings and with one regime where there are none such.
 void find_regimes(const Units& units, model::LifePlan& plan);
 
-// Inputs that vary within a regime, with their mean and scale a regime.
-void find_sensors(const Units& units, model::LifePlan& plan);
+// Inputs that vary within a regime and have to do with the life that remains (at most
+// kMaxLifeSensors, the best), with their mean and scale a regime. Wants the windows.
+void find_sensors(const Units& units, double cap, model::LifePlan& plan);
 
 }  // namespace lander::learn

@@ -6,6 +6,7 @@
 #include <Eigen/Dense>
 
 #include "base/check.h"
+#include "learn/harmless.h"
 #include "learn/inspect.h"
 #include "learn/learn.h"
 #include "learn/limit.h"
@@ -22,6 +23,7 @@ constexpr double kLeastVariance = 1e-4;   // of a direction of e
 constexpr double kLeastOfMedian = 0.01;   // and as a share of the median direction's
 constexpr double kEmpiricalMargin = 1.1;
 constexpr double kSeasons = 1.2;  // what the weeks of training did not bring
+constexpr double kWidening = 2;   // what is harmless then scores at most 1/sqrt(2)
 // What less than a day cannot know: how far things wander. docs/intelligence/watch.md, "Little
 // data".
 constexpr double kYoungTolerance = 0.02;  // of an input's own size
@@ -150,7 +152,9 @@ Moments moments(const Context& c, const std::vector<Stretch>& stretches, const m
 }
 
 // Sets mean and whiten, so that the pattern of what was seen has a mean square of 1.
-void set_pattern(const Context& c, const Moments& m, model::Mewma& p) {
+// `harmless`: variance that people said is healthy.
+void set_pattern(const Context& c, const Moments& m, const Eigen::MatrixXd& harmless,
+                 model::Mewma& p) {
   const auto n = static_cast<Eigen::Index>(c.inputs());
   const Eigen::VectorXd mean = m.sum / std::max(m.count, 1.0);
   Eigen::MatrixXd covariance = m.products.selfadjointView<Eigen::Lower>();
@@ -159,9 +163,13 @@ void set_pattern(const Context& c, const Moments& m, model::Mewma& p) {
     // An input that never changed: its scale says what is much.
     if (covariance(i, i) < 1e-9) covariance(i, i) = 1;
   }
+  const double median =
+      Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd>(covariance, Eigen::EigenvaluesOnly)
+          .eigenvalues()(n / 2);
+  covariance += harmless;
   const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(covariance);
   LANDER_CHECK(solver.info() == Eigen::Success);
-  const double least = std::max(kLeastVariance, kLeastOfMedian * solver.eigenvalues()(n / 2));
+  const double least = std::max(kLeastVariance, kLeastOfMedian * median);
   p.mean.assign(mean.data(), mean.data() + n);
   p.whiten.resize(static_cast<std::size_t>(n * n));
   for (Eigen::Index j = 0; j < n; ++j) {
@@ -344,13 +352,29 @@ base::Result<model::Model> train(const Frames& frames, const Request& request,
   // The limit is set by what a fit on the first part says of the rest; the model is then fitted to
   // all.
   const Moments fit = moments(c, parts.fit, p);
-  set_pattern(c, fit, p);
-  LANDER_TRY(model::validate(p));
-  const std::vector<std::vector<double>> held = patterns(c, parts.held, p);
-  LANDER_ASSIGN(const std::size_t blocks, set_pattern_limit(c, held, patterns(c, parts.fit, p),
-                                                            request.false_alarms_per_day, p));
+  const std::vector<Stretch> fitted = without_harmless(frames, parts.fit);
+  const std::vector<Stretch> judged = without_harmless(frames, parts.held);
+  const auto n = static_cast<Eigen::Index>(c.inputs());
+  Eigen::MatrixXd harmless = Eigen::MatrixXd::Zero(n, n);
+  std::vector<std::vector<double>> held;
+  std::size_t blocks = 0;
+  // What people judged harmless becomes a direction that healthy data varies in, one at a time.
+  for (std::size_t i = 0;; ++i) {
+    set_pattern(c, fit, harmless, p);
+    LANDER_TRY(model::validate(p));
+    held = patterns(c, judged, p);
+    LANDER_ASSIGN(blocks, set_pattern_limit(c, held, patterns(c, fitted, p),
+                                            request.false_alarms_per_day, p));
+    const std::vector<double> direction =
+        i < kMostWidened ? beyond_limit(frames, found.used, p) : std::vector<double>();
+    if (direction.empty()) break;
+    const Eigen::Map<const Eigen::VectorXd> d(direction.data(), n);
+    harmless +=
+        kWidening / (static_cast<double>(n) * p.pattern.at * p.pattern.at) * d * d.transpose();
+  }
   tell(0.8);
-  set_pattern(c, moments(c, found.stretches, p), p);
+  set_pattern(c, moments(c, found.stretches, p), harmless, p);
+  const double harmless_score = allow_harmless(frames, found.used, p);
   LANDER_TRY(model::validate(p));
 
   model::Model model = describe(c, request);
@@ -362,6 +386,11 @@ base::Result<model::Model> train(const Frames& frames, const Request& request,
       {"pattern_limit", p.pattern.at},
       {"held_max_score", most_of(held) / p.pattern.at},
   };
+  if (!frames.harmless.empty()) {
+    model.lineage.metrics.push_back(
+        {"harmless_episodes", static_cast<double>(frames.harmless.size())});
+    model.lineage.metrics.push_back({"harmless_max_score", harmless_score});
+  }
   model.body = model::encode(p);
   tell(1);
   return model;

@@ -11,16 +11,15 @@ namespace {
 
 constexpr double kSteps = 16;  // of compress()
 constexpr double kVoteFloor = 0.5;
+constexpr std::size_t kPointStep = 4;
 
 class Classifier : public Predictor {
  public:
   explicit Classifier(Classify parameters)
       : p_(std::move(parameters)),
-        features_(p_.layout),
-        rocket_(p_.layout),
+        viewer_(p_.layout),
         members_(p_),
-        described_(features_.size()),
-        counts_(p_.biases.size()),
+        view_(viewer_.empty()),
         probabilities_(p_.classes.size()) {
     prediction_.shares.resize(inputs());
   }
@@ -30,9 +29,8 @@ class Classifier : public Predictor {
 
   const Prediction& predict(std::span<const double> row, double) override {
     LANDER_CHECK(row.size() == inputs());
-    features_.describe(row, described_);
-    if (!counts_.empty()) rocket_.transform(features_, p_.biases, counts_);
-    fuse(members_.score(described_, counts_), p_.fusion, probabilities_);
+    viewer_.look(row, p_.biases, view_);
+    fuse(members_.score(view_), p_.fusion, probabilities_);
     const double nearest = members_.nearest();
     if (nearest > p_.limit) {
       prediction_.label = kUnknown;
@@ -52,10 +50,10 @@ class Classifier : public Predictor {
     auto& shares = prediction_.shares;
     std::fill(shares.begin(), shares.end(), 0.0);
     double sum = 0;
-    for (std::size_t f = 0; f < described_.size(); ++f) {
+    for (std::size_t f = 0; f < view_.described.size(); ++f) {
       const double far =
-          std::abs(compress(described_[f], p_.described.centre[f], p_.described.scale[f]));
-      shares[features_.input_of(f)] += far;
+          std::abs(compress(view_.described[f], p_.described.centre[f], p_.described.scale[f]));
+      shares[viewer_.input_of(f)] += far;
       sum += far;
     }
     for (double& one : shares) {
@@ -70,10 +68,9 @@ class Classifier : public Predictor {
   }
 
   const Classify p_;
-  Features features_;
-  Rocket rocket_;
+  Viewer viewer_;
   Members members_;
-  std::vector<float> described_, counts_;
+  View view_;
   std::vector<double> probabilities_;
   Prediction prediction_;
 };
@@ -86,31 +83,76 @@ std::int8_t compress(float value, float centre, float scale) {
   return static_cast<std::int8_t>(std::lround(std::clamp(steps, -127.0, 127.0)));
 }
 
-std::uint32_t distance(std::span<const std::int8_t> a, std::span<const std::int8_t> b) {
-  std::int32_t sum = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) sum += std::abs(std::int32_t{a[i]} - b[i]);
-  return static_cast<std::uint32_t>(sum);
+float distance(std::span<const std::int8_t> a, std::span<const std::int8_t> b,
+               std::span<const float> relevance) {
+  std::array<float, 16> sums{};  // apart, so that they are added side by side
+  std::size_t i = 0;
+  for (; i + sums.size() <= a.size(); i += sums.size()) {
+    for (std::size_t j = 0; j < sums.size(); ++j) {
+      const int difference = std::abs(a[i + j] - b[i + j]);
+      sums[j] += relevance[i + j] * static_cast<float>(difference);
+    }
+  }
+  for (; i < a.size(); ++i) {
+    sums[0] += relevance[i] * static_cast<float>(std::abs(a[i] - b[i]));
+  }
+  float sum = 0;
+  for (const float one : sums) sum += one;
+  return sum;
+}
+
+Viewer::Viewer(const Layout& layout) : features_(layout), rocket_(layout) {}
+
+std::size_t Viewer::points() const {
+  return features_.layout().waves.size() * 2 * (kWavePoints / kPointStep);
+}
+
+View Viewer::empty() const {
+  return {std::vector<float>(described()), std::vector<float>(rocket()),
+          std::vector<float>(points())};
+}
+
+void Viewer::look(std::span<const double> row, std::span<const float> biases, View& view) {
+  features_.describe(row, view.described);
+  if (rocket() > 0) rocket_.transform(features_, biases, view.rocket);
+  std::size_t at = 0;
+  for (std::size_t w = 0; w < features_.layout().waves.size(); ++w) {
+    const std::span<const double> wave = features_.wave(w);
+    const auto [low, high] = std::minmax_element(wave.begin(), wave.end());
+    const double range = std::max(*high - *low, 1e-9);
+    for (std::size_t i = 0; i < kWavePoints; i += kPointStep) {
+      view.points[at++] = static_cast<float>(wave[i]);
+      view.points[at++] = static_cast<float>((wave[i] - *low) / range);
+    }
+  }
+}
+
+void Viewer::draw(std::span<const double> row, std::span<const bool> chosen,
+                  std::span<const double> draws, std::span<float> biases, View& view) {
+  features_.describe(row, view.described);
+  rocket_.draw(features_, chosen, draws, biases);
 }
 
 Members::Members(const Classify& parameters)
     : p_(parameters),
       boosted_(parameters.boosted),
       margins_(parameters.boosted.base.size()),
-      bytes_(std::max(parameters.described.features(), parameters.rocket.features())),
+      bytes_(std::max({parameters.described.features(), parameters.rocket.features(),
+                       parameters.points.features()})),
       scores_(kMembers * parameters.classes.size()) {}
 
-std::span<const double> Members::score(std::span<const float> described,
-                                       std::span<const float> rocket) {
+std::span<const double> Members::score(const View& view) {
   const std::size_t classes = p_.classes.size();
   const std::span<double> scores(scores_);
   std::fill(scores_.begin(), scores_.end(), 0.0);
-  vote(described);
+  vote(view.described);
   if (!p_.boosted.roots.empty()) {
-    boosted_.evaluate(described, margins_);
+    boosted_.evaluate(view.described, margins_);
     std::copy(margins_.begin(), margins_.end(), scores.begin() + std::ptrdiff_t(classes));
   }
-  nearest_ = kernel(p_.described, described, scores.subspan(2 * classes, classes));
-  if (p_.rocket.rows() > 0) kernel(p_.rocket, rocket, scores.subspan(3 * classes, classes));
+  nearest_ = kernel(p_.described, view.described, scores.subspan(2 * classes, classes));
+  kernel(p_.rocket, view.rocket, scores.subspan(3 * classes, classes));
+  kernel(p_.points, view.points, scores.subspan(4 * classes, classes));
   return scores;
 }
 
@@ -130,16 +172,17 @@ void Members::vote(std::span<const float> row) {
   for (double& vote : votes) vote = std::log((vote + kVoteFloor) / all);
 }
 
-// The mean distance to the nearest supports.
+// The mean distance to the nearest supports; without supports: nothing.
 double Members::kernel(const Kernel& k, std::span<const float> row, std::span<double> out) {
   const std::size_t n = k.features(), classes = out.size();
+  if (k.rows() == 0) return 0;
   const std::span<std::int8_t> bytes(bytes_.data(), n);
   for (std::size_t f = 0; f < n; ++f) bytes[f] = compress(row[f], k.centre[f], k.scale[f]);
   std::array<double, kMaxNeighbours> least;
   least.fill(1e30);
   std::copy(k.base.begin(), k.base.end(), out.begin());
   for (std::size_t r = 0; r < k.rows(); ++r) {
-    const double far = distance(bytes, {&k.supports[r * n], n});
+    const double far = distance(bytes, {&k.supports[r * n], n}, k.relevance);
     const double near = std::exp(-far / k.width);
     for (std::size_t c = 0; c < classes; ++c) out[c] += near * double{k.weights[r * classes + c]};
     if (far < least.back()) {

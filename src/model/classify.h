@@ -22,11 +22,13 @@ inline constexpr std::size_t kMaxSupports = 2000;
 inline constexpr std::size_t kMaxNeighbours = 3;  // whose mean distance says how strange a row is
 
 // Kernel ridge regression on classes (one column of 0 and 1 each) with the Laplace kernel
-// exp(-|a-b|/width), |a-b| the sum of absolute differences: kinder to a single wild feature than a
-// Gaussian. Features are standardised and compressed: 16 asinh((x - centre) / scale), rounded to
-// a byte; a missing one is the centre; one of scale 0 (constant in training) is not looked at.
+// exp(-|a-b|/width), |a-b| the sum of absolute differences, each times the feature's relevance:
+// kinder to a single wild feature than a Gaussian. Features are standardised and compressed: 16
+// asinh((x - centre) / scale), rounded to a byte; a missing one is the centre; one of scale 0
+// (constant in training) is not looked at.
 struct Kernel {
   std::vector<float> centre, scale;   // one a feature
+  std::vector<float> relevance;       // one a feature; 1 on average
   std::vector<std::int8_t> supports;  // learned rows x features
   std::vector<float> weights;         // learned rows x classes
   std::vector<float> base;            // one a class
@@ -35,8 +37,8 @@ struct Kernel {
   std::size_t rows() const { return centre.empty() ? 0 : supports.size() / centre.size(); }
 };
 std::int8_t compress(float value, float centre, float scale);
-// Sum of absolute differences.
-std::uint32_t distance(std::span<const std::int8_t> a, std::span<const std::int8_t> b);
+float distance(std::span<const std::int8_t> a, std::span<const std::int8_t> b,
+               std::span<const float> relevance);
 
 struct Classify {
   std::string label;                 // the column
@@ -46,16 +48,39 @@ struct Classify {
   Trees boosted;  // one output a class; without trees: not used
   Kernel described;
   std::vector<float> biases;  // of Rocket; empty without waves
-  Kernel rocket;              // without rows: not used
-  // Of log(votes), boosted margins, described and rocket in the fused log-odds.
+  Kernel rocket, points;      // without rows: not used
+  // Of log(votes), boosted margins, described, rocket and points in the fused log-odds.
   std::vector<double> fusion;
   double limit = 0;  // mean distance to the nearest supports of `described` beyond which: unknown
 };
-inline constexpr std::size_t kMembers = 4;
+inline constexpr std::size_t kMembers = 5;
 
 base::Status validate(const Classify& parameters);
 base::Bytes encode(const Classify& parameters);  // wants valid parameters
 base::Result<Classify> decode_classify(base::ByteView body);
+
+// A row as its members see it: Features, Rocket, and the waves' points in their unit and in shares
+// of their range.
+struct View {
+  std::vector<float> described, rocket, points;
+};
+class Viewer {
+ public:
+  explicit Viewer(const Layout& layout);
+  std::size_t described() const { return features_.size(); }
+  std::size_t rocket() const { return rocket_.size(); }
+  std::size_t points() const;
+  std::size_t input_of(std::size_t f) const { return features_.input_of(f); }
+  // `view` is of these sizes; no allocation.
+  void look(std::span<const double> row, std::span<const float> biases, View& view);
+  void draw(std::span<const double> row, std::span<const bool> chosen,
+            std::span<const double> draws, std::span<float> biases, View& view);
+  View empty() const;
+
+ private:
+  Features features_;
+  Rocket rocket_;
+};
 
 // Members' scores of one row: kMembers x classes. Shared with training, so that what was judged is
 // what runs.
@@ -63,7 +88,7 @@ class Members {
  public:
   explicit Members(const Classify& parameters);  // valid but for fusion and limit; borrowed
   // Then `nearest()` is the mean distance to the nearest supports.
-  std::span<const double> score(std::span<const float> described, std::span<const float> rocket);
+  std::span<const double> score(const View& view);
   double nearest() const { return nearest_; }
 
  private:

@@ -28,7 +28,8 @@ bool usable(std::span<const float> values, double largest) {
 
 base::Status check(const Kernel& kernel, std::size_t features, std::size_t classes,
                    const std::string& name) {
-  if (kernel.features() != features || kernel.scale.size() != features || features == 0) {
+  if (kernel.features() != features || kernel.scale.size() != features ||
+      kernel.relevance.size() != features || features == 0) {
     return invalid(name + ": another number of features");
   }
   const std::size_t rows = kernel.rows();
@@ -38,15 +39,23 @@ base::Status check(const Kernel& kernel, std::size_t features, std::size_t class
   }
   // The sum of absolute differences of bytes stays within 32 bits.
   if (features > (1U << 22)) return invalid(name + ": too many features");
-  for (const float scale : kernel.scale) {
-    if (!(scale >= 0)) return invalid(name + ": a scale below 0");
+  for (std::size_t f = 0; f < features; ++f) {
+    if (!(kernel.scale[f] >= 0) || !(kernel.relevance[f] >= 0)) {
+      return invalid(name + ": a scale or relevance below 0");
+    }
   }
   if (!usable(kernel.centre, 1e30) || !usable(kernel.scale, 1e31) ||
-      !usable(kernel.weights, kLargestWeight) || !usable(kernel.base, kLargestWeight) ||
-      !(kernel.width > 0 && kernel.width <= 1e12)) {
+      !usable(kernel.relevance, 1e9) || !usable(kernel.weights, kLargestWeight) ||
+      !usable(kernel.base, kLargestWeight) || !(kernel.width > 0 && kernel.width <= 1e12)) {
     return invalid(name + ": a number out of range");
   }
   return {};
+}
+
+base::Status check_view(const Kernel& kernel, std::size_t features, std::size_t classes,
+                        const std::string& name) {
+  if (features > 0) return check(kernel, features, classes, name);
+  return kernel.features() == 0 ? base::Status() : invalid(name + " without waves");
 }
 
 base::Status check_trees(const Classify& p, std::size_t features) {
@@ -89,9 +98,10 @@ base::Result<std::vector<float>> floats(base::CborReader& in) {
 }
 
 void put(base::CborWriter& out, const Kernel& kernel) {
-  out.array(6).real(kernel.width);
+  out.array(7).real(kernel.width);
   put(out, kernel.centre);
   put(out, kernel.scale);
+  put(out, kernel.relevance);
   put(out, kernel.base);
   out.bytes(
       {reinterpret_cast<const std::uint8_t*>(kernel.supports.data()), kernel.supports.size()});
@@ -100,10 +110,11 @@ void put(base::CborWriter& out, const Kernel& kernel) {
 
 base::Result<Kernel> kernel(base::CborReader& in) {
   Kernel kernel;
-  LANDER_TRY(in.array_of(6, "a kernel"));
+  LANDER_TRY(in.array_of(7, "a kernel"));
   LANDER_ASSIGN(kernel.width, in.real());
   LANDER_ASSIGN(kernel.centre, floats(in));
   LANDER_ASSIGN(kernel.scale, floats(in));
+  LANDER_ASSIGN(kernel.relevance, floats(in));
   LANDER_ASSIGN(kernel.base, floats(in));
   LANDER_ASSIGN(const base::ByteView supports, in.bytes());
   kernel.supports.assign(supports.begin(), supports.end());
@@ -128,7 +139,7 @@ base::Result<std::vector<std::uint32_t>> list_of_inputs(base::CborReader& in) {
 }
 
 base::Status read_head(base::CborReader& in, Classify& p) {
-  LANDER_TRY(in.record(13, kVersion, "class parameters"));
+  LANDER_TRY(in.record(14, kVersion, "class parameters"));
   LANDER_ASSIGN(p.label, in.text_of(0, kMaxLabelBytes, "the label's column"));
   LANDER_ASSIGN(const std::uint64_t classes, in.array_up_to(kMaxClasses, "classes"));
   for (std::uint64_t c = 0; c < classes; ++c) {
@@ -162,6 +173,7 @@ base::Status read_all(base::CborReader& in, Classify& p) {
   LANDER_ASSIGN(p.described, kernel(in));
   LANDER_ASSIGN(p.biases, floats(in));
   LANDER_ASSIGN(p.rocket, kernel(in));
+  LANDER_ASSIGN(p.points, kernel(in));
   return in.end();
 }
 
@@ -171,16 +183,13 @@ base::Status validate(const Classify& p) {
   LANDER_TRY(validate(p.layout));
   if (p.layout.inputs() < 1 || p.layout.inputs() > kMaxInputs) return invalid("number of inputs");
   if (p.classes.size() < 2 || p.classes.size() > kMaxClasses) return invalid("number of classes");
-  const Features features(p.layout);
-  LANDER_TRY(check_trees(p, features.size()));
-  LANDER_TRY(check(p.described, features.size(), p.classes.size(), "described"));
-  const std::size_t counts = Rocket(p.layout).size();
-  if (p.biases.size() != counts || !usable(p.biases, 1e33)) return invalid("biases");
-  if (counts > 0) {
-    LANDER_TRY(check(p.rocket, counts, p.classes.size(), "rocket"));
-  } else if (p.rocket.features() != 0 || !p.rocket.weights.empty()) {
-    return invalid("rocket without waves");
-  }
+  const Viewer viewer(p.layout);
+  const std::size_t classes = p.classes.size();
+  LANDER_TRY(check_trees(p, viewer.described()));
+  LANDER_TRY(check(p.described, viewer.described(), classes, "described"));
+  if (p.biases.size() != viewer.rocket() || !usable(p.biases, 1e33)) return invalid("biases");
+  LANDER_TRY(check_view(p.rocket, viewer.rocket(), classes, "rocket"));
+  LANDER_TRY(check_view(p.points, viewer.points(), classes, "points"));
   if (p.fusion.size() != kMembers || !(p.limit >= 0 && p.limit <= 1e12)) return invalid("fusion");
   for (const double weight : p.fusion) {
     if (!(weight >= 0 && weight <= kLargestFusion)) return invalid("a weight out of range");
@@ -190,7 +199,7 @@ base::Status validate(const Classify& p) {
 
 base::Bytes encode(const Classify& p) {
   base::CborWriter out;
-  out.array(13).unsigned_integer(kVersion).text(p.label).array(p.classes.size());
+  out.array(14).unsigned_integer(kVersion).text(p.label).array(p.classes.size());
   for (const std::string& name : p.classes) out.text(name);
   out.array(p.layout.waves.size());
   for (const auto& wave : p.layout.waves) put(out, wave);
@@ -201,6 +210,7 @@ base::Bytes encode(const Classify& p) {
   put(out, p.described);
   put(out, p.biases);
   put(out, p.rocket);
+  put(out, p.points);
   return out.take();
 }
 

@@ -9,6 +9,7 @@ namespace lander::model {
 namespace {
 
 constexpr float kMissing = std::numeric_limits<float>::quiet_NaN();
+constexpr double kMost = 1e30;  // fits in a float
 
 }  // namespace
 
@@ -54,7 +55,7 @@ void LifeFeatures::standardise(std::span<const double> row) {
     const double z = (row[plan_.sensors[i]] - plan_.mean[at]) / plan_.scale[at];
     if (std::isfinite(z)) z_[i] = std::clamp(z, -kLifeClip, kLifeClip);
   }
-  for (std::size_t m = 0; m < plan_.members(); ++m) {
+  for (std::size_t m = 0; m < plan_.indices(); ++m) {
     double sum = 0;
     for (std::size_t i = 0; i < sensors; ++i) {
       if (!std::isnan(z_[i])) sum += plan_.health[m * sensors + i] * z_[i];
@@ -79,8 +80,8 @@ void LifeFeatures::describe(std::size_t channel) {
     }
     const double spread = tt_sum - t_sum * t_sum / std::max(n, 1.0);
     out[2 * w] = n > 0 ? static_cast<float>(sum / n) : kMissing;
-    out[2 * w + 1] =
-        n > 2 && spread > 0 ? static_cast<float>((tx_sum - t_sum * sum / n) / spread) : kMissing;
+    const double slope = n > 2 && spread > 0 ? (tx_sum - t_sum * sum / n) / spread : NAN;
+    out[2 * w + 1] = std::abs(slope) <= kMost ? static_cast<float>(slope) : kMissing;
   }
   if (!std::isnan(z_[channel]) && first_n_[channel] < plan_.window[1]) {
     first_[channel] += z_[channel];
@@ -106,20 +107,22 @@ std::span<const float> LifeFeatures::push(std::span<const double> row, double ti
     history_[c * longest + slot] = z_[c];
     describe(c);
   }
-  features_.back() = static_cast<float>(time_ - begin_);
+  features_.back() = static_cast<float>(std::min(time_ - begin_, kMost));
   return features_;
 }
 
 double LifeFilter::step(double answer, double time) {
   if (!begun_) {
     last_ = answer;
+    time_ = std::isfinite(time) ? time : 0;
   } else {
-    // What the row before promised; near the cap the promise is "or longer" and does not run down.
-    const double elapsed = std::max(0.0, time - time_);
+    if (!std::isfinite(time)) time = time_;
+    const double elapsed = std::clamp(time - time_, 0.0, cap_);
+    // What the row before promised; near the cap that is "or longer" and does not run down.
     const double promised = last_ - elapsed * std::clamp(2 - 2 * last_ / cap_, 0.0, 1.0);
-    last_ = trust_ * answer + (1 - trust_) * promised;
+    last_ = trust_ * answer + (1 - trust_) * std::max(promised, 0.0);
+    time_ = std::max(time_, time);
   }
-  time_ = begun_ ? std::max(time_, time) : time;
   begun_ = true;
   return last_;
 }
@@ -154,7 +157,7 @@ const Prediction& LifePredictor::predict(std::span<const double> row, double tim
   return prediction_;
 }
 
-// By the size of each sensor's part in the members' mean health index.
+// By the size of each sensor's part in the health indices.
 void LifePredictor::explain() {
   const LifePlan& plan = life_.plan;
   const std::size_t sensors = plan.sensors.size();
@@ -162,8 +165,9 @@ void LifePredictor::explain() {
   double total = 0;
   for (std::size_t i = 0; i < sensors; ++i) {
     double weight = 0;
-    for (std::size_t m = 0; m < plan.members(); ++m) weight += plan.health[m * sensors + i];
-    const double part = std::isnan(state[i]) ? 0 : std::abs(weight * state[i]);
+    for (std::size_t m = 0; m < plan.indices(); ++m)
+      weight += std::abs(plan.health[m * sensors + i]);
+    const double part = std::isnan(state[i]) ? 0 : weight * std::abs(state[i]);
     prediction_.shares[plan.sensors[i]] = part;
     total += part;
   }

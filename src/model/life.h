@@ -3,7 +3,7 @@
 //
 // Each row, in order: a regime is chosen (nearest centre over the setting columns); each sensor is
 // standardised by the regime's mean and scale, a missing one keeps its last value; channels are the
-// sensors and the members' health indices (linear in the sensors); of each channel the means and
+// sensors and health indices, which are linear in them; of each channel the means and
 // slopes over the last rows in windows of three lengths and the change since the unit's first rows;
 // and the unit's age. Trees map the features to remaining life up to `cap`; the answer is combined
 // with what the row before promised, and an interval is read from a table (split conformal by unit,
@@ -24,13 +24,13 @@ namespace lander::model {
 
 inline constexpr std::size_t kMaxLifeSensors = 64;
 inline constexpr std::size_t kMaxLifeRegimes = 32;
-inline constexpr std::size_t kMaxLifeMembers = 16;
-inline constexpr std::size_t kMaxLifeWindow = 4096;  // rows
+inline constexpr std::size_t kMaxLifeIndices = 64;
+inline constexpr std::size_t kMaxLifeWindow = 256;  // rows
 inline constexpr std::size_t kLifeWindows = 3;
 inline constexpr std::size_t kLifeStats = 2 * kLifeWindows + 1;  // of a channel
 inline constexpr double kLifeClip = 10;                          // scales
 
-// What is computed of the rows; s sensors, r regimes, m members.
+// What is computed of the rows; s sensors, r regimes, h health indices.
 struct LifePlan {
   std::size_t inputs = 0;               // of the model; the numbers below point into them
   std::vector<std::uint32_t> settings;  // by whose values the regime is chosen; may be empty
@@ -38,11 +38,11 @@ struct LifePlan {
   std::vector<double> centres;          // r x settings
   std::vector<std::uint32_t> sensors;
   std::vector<double> mean, scale;    // r x s
-  std::vector<double> health;         // m x s
+  std::vector<double> health;         // h x s
   std::vector<std::uint32_t> window;  // kLifeWindows, ascending, rows
   std::size_t regimes() const { return settings.empty() ? 1 : centres.size() / settings.size(); }
-  std::size_t members() const { return sensors.empty() ? 0 : health.size() / sensors.size(); }
-  std::size_t channels() const { return sensors.size() + members(); }
+  std::size_t indices() const { return sensors.empty() ? 0 : health.size() / sensors.size(); }
+  std::size_t channels() const { return sensors.size() + indices(); }
   std::size_t features() const { return channels() * kLifeStats + 1; }
   std::size_t regime_of(std::span<const double> row) const;  // the nearest; `row`: inputs
 };

@@ -42,7 +42,7 @@ base::Status check_plan(const LifePlan& plan) {
       plan.centres.size() != (n == 0 ? 0 : r * n) || plan.reach.size() != n || (n == 0 && r != 1)) {
     return invalid("regimes and their means do not fit");
   }
-  if (plan.members() > kMaxLifeMembers || plan.health.size() != plan.members() * s) {
+  if (plan.indices() > kMaxLifeIndices || plan.health.size() != plan.indices() * s) {
     return invalid("health indices do not fit the sensors");
   }
   if (!usable(plan.mean, -1e30, 1e30) || !usable(plan.scale, 1e-30, 1e30) ||

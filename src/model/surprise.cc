@@ -21,13 +21,21 @@ constexpr double kFloor = 0.05;         // spreads: a novelty below it is none
 constexpr double kLeastFloor = 1e-6;    // units
 constexpr std::uint32_t kAstray = 100;  // values in a row beyond all scale: the input began anew
 
+constexpr double kCopies = 0.7;        // two noisy copies of one episode are √2 further apart
+constexpr std::size_t kCoarse = 6;     // values whose mean is one value of the coarse course
+constexpr double kCoarseWeight = 0.5;  // of its surprise
+
 constexpr double kHabituation = 0.995;  // of the memory of a peak that is left a frame later
 constexpr double kRenewed = 1.4;        // times that memory is news again
 constexpr double kMuted = 0.5;          // the most that what is no news scores
 
+// Slower still: what is often news must be stranger to be news again.
+constexpr double kWearsFrom = 0.8, kWearing = 0.03, kWearLeft = 1 - 1.0 / 4000;
+
 constexpr double kIntervalRate = 0.02;
-// Surprise that simulated noise reaches once in a frame's worth of budget; docs say how measured.
-constexpr double kLimitBase = 2.0, kLimitPerDecade = 0.6;
+// Surprise that simulated noise reaches about as often as the budget allows: so many a decade of
+// values in an allowed alarm, and never less than both spans beyond their quantiles.
+constexpr double kLimitBase = 1.4, kLimitPerDecade = 0.86, kLeastLimit = 4.2;
 
 std::size_t lags_for(std::size_t inputs) {
   return std::clamp(kAllLags / inputs / kFewestLags * kFewestLags, kFewestLags, kMostLags);
@@ -38,10 +46,46 @@ double median(std::array<double, kFirst> values) {
   return values[kFirst / 2];
 }
 
+// A course of values, and how surprising the last of them is.
+class Course {
+ public:
+  explicit Course(std::size_t lags) : novelty_(lags) {}
+
+  double step(double z, double floor) {
+    novelty_.step(static_cast<float>(z));
+    if (!novelty_.ready()) return 0;
+    double surprise = 0;
+    bool unknown = true;
+    for (std::size_t i = 0; i < kSurpriseSpans; ++i) {
+      double novelty = novelty_.novelty(i);
+      if (tails_[i].exceeded_by(novelty, floor)) {
+        novelty = std::min(novelty, kCopies * novelty_.recalled(i));
+      }
+      unknown = unknown && tails_[i].exceeded_by(novelty, floor);
+      surprise += tails_[i].step(novelty, floor);
+    }
+    if (unknown) novelty_.remember();
+    return surprise;
+  }
+
+  double expected(double otherwise) const {
+    return novelty_.ready() ? novelty_.expected() : otherwise;
+  }
+
+  void reset() {
+    novelty_.reset();
+    tails_ = {};
+  }
+
+ private:
+  SurpriseNovelty novelty_;
+  std::array<SurpriseTail, kSurpriseSpans> tails_;
+};
+
 // One input: its scale, its past, and how surprising it is now.
 class Channel {
  public:
-  explicit Channel(std::size_t lags) : novelty_(lags) {}
+  explicit Channel(std::size_t lags) : fine_(lags), coarse_(lags) {}
 
   void step(double value) {
     if (first_count_ < kFirst) {
@@ -58,8 +102,10 @@ class Channel {
     astray_ = 0;
     taken_ = 0;
     level_ = spread_ = surprise_ = 0;
-    novelty_.reset();
-    tails_ = {};
+    gathered_ = coarse_surprise_ = 0;
+    gathered_count_ = 0;
+    fine_.reset();
+    coarse_.reset();
   }
 
   double surprise() const { return surprise_; }
@@ -80,15 +126,15 @@ class Channel {
   void take(double value) {
     constexpr double kMost = SurpriseNovelty::kMost;
     const double z = std::clamp((value - centre_) / unit_, -kMost, kMost);
-    expected_ = novelty_.ready() ? centre_ + unit_ * novelty_.expected() : value;
-    novelty_.step(static_cast<float>(z));
-    surprise_ = 0;
-    if (novelty_.ready()) {
-      const double floor = std::max(kFloor * spread_, kLeastFloor);
-      for (std::size_t i = 0; i < kSurpriseSpans; ++i) {
-        surprise_ += tails_[i].step(novelty_.novelty(i), floor);
-      }
+    expected_ = centre_ + unit_ * fine_.expected(z);
+    const double floor = std::max(kFloor * spread_, kLeastFloor);
+    gathered_ += z;
+    if (++gathered_count_ == kCoarse) {
+      coarse_surprise_ = coarse_.step(gathered_ / kCoarse, floor);
+      gathered_ = 0;
+      gathered_count_ = 0;
     }
+    surprise_ = fine_.step(z, floor) + kCoarseWeight * coarse_surprise_;
     follow(z);
     astray_ = std::abs(z) < kMost ? 0 : astray_ + 1;
     if (astray_ >= kAstray) reset();
@@ -107,8 +153,9 @@ class Channel {
   std::uint32_t astray_ = 0;
   std::int64_t taken_ = 0;
   double centre_ = 0, unit_ = 1, level_ = 0, spread_ = 0, surprise_ = 0, expected_ = 0;
-  SurpriseNovelty novelty_;
-  std::array<SurpriseTail, kSurpriseSpans> tails_;
+  double gathered_ = 0, coarse_surprise_ = 0;
+  std::size_t gathered_count_ = 0;
+  Course fine_, coarse_;
 };
 
 class SurpriseDetector final : public Detector {
@@ -147,7 +194,7 @@ class SurpriseDetector final : public Detector {
 
   void reset() override {
     for (Channel& channel : channels_) channel.reset();
-    memory_ = interval_ = 0;
+    memory_ = wear_ = interval_ = 0;
     timed_ = false;
   }
 
@@ -168,21 +215,27 @@ class SurpriseDetector final : public Detector {
     const double interval = interval_ > 0 ? interval_ : static_cast<double>(base::kSecond);
     const double values =
         static_cast<double>(base::kDay) / interval / per_day_ * static_cast<double>(present);
-    return kLimitBase + kLimitPerDecade * std::log10(std::max(values, 1.0));
+    return std::max(kLimitBase + kLimitPerDecade * std::log10(values), kLeastLimit);
   }
 
   void judge_news(double score) {
     const bool news = score > kRenewed * memory_;
     memory_ *= kHabituation;
-    if (news) memory_ = std::max(memory_, score);
-    score_.score = news ? score : std::min(score, kMuted);
+    const double worn = 1 + wear_;
+    wear_ *= kWearLeft;
+    if (news) {
+      memory_ = std::max(memory_, score);
+      if (score > kWearsFrom) wear_ += kWearing;
+    }
+    score_.score = news ? score / worn : std::min(score / worn, kMuted);
   }
 
   double per_day_;
   std::vector<Channel> channels_;
   bool timed_ = false;
   base::TimeUs last_time_ = 0;
-  double interval_ = 0, memory_ = 0;  // microseconds; the fading memory of the last peak
+  double interval_ = 0;           // microseconds
+  double memory_ = 0, wear_ = 0;  // of the last peak; of all
   Score score_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "base/check.h"
 
@@ -11,13 +12,15 @@ namespace {
 // Two spans: a sudden event and a strange course. The lags nearest to now would match by mere
 // smoothness: left out, about twice the span.
 constexpr std::array<float, kSurpriseSpans> kSpans = {4, 12};
-constexpr std::array<std::size_t, kSurpriseSpans> kNearest = {16, 32};
+constexpr std::array<std::size_t, kSurpriseSpans> kNearest = {12, 28};
 constexpr std::size_t kLane = 8;    // floats that the compiler may handle at once
 constexpr std::size_t kBlock = 64;  // of lags
+constexpr std::size_t kLagsAnEpisode = 16;
 
 }  // namespace
 
-SurpriseNovelty::SurpriseNovelty(std::size_t lags) : lags_(lags), past_(2 * lags) {
+SurpriseNovelty::SurpriseNovelty(std::size_t lags)
+    : lags_(lags), past_(2 * lags), episodes_(lags / kLagsAnEpisode) {
   LANDER_CHECK(lags % kBlock == 0 && lags >= 2 * kLeastPast);
   for (std::vector<float>& mismatch : mismatch_) mismatch.resize(lags);
   reset();
@@ -28,6 +31,8 @@ void SurpriseNovelty::reset() {
   head_ = lags_;
   std::fill(past_.begin(), past_.end(), 0.0F);
   for (std::vector<float>& mismatch : mismatch_) std::fill(mismatch.begin(), mismatch.end(), 0.0F);
+  std::fill(episodes_.begin(), episodes_.end(), Episode{});
+  next_episode_ = 0;
   novelty_.fill(0);
   expected_ = 0;
 }
@@ -59,6 +64,28 @@ float SurpriseNovelty::nearest(std::size_t span) const {
   }
   for (; l < to; ++l) least[0] = std::min(mismatch[l], least[0]);
   return *std::min_element(least.begin(), least.end());
+}
+
+double SurpriseNovelty::recalled(std::size_t span) const {
+  const float keep = 1 - 1 / kSpans[span];
+  float least = std::numeric_limits<float>::infinity();
+  for (const Episode& episode : episodes_) {
+    if (episode.at == 0 || seen_ - episode.at < kNearest[1]) continue;
+    float mismatch = 0;
+    for (std::size_t i = kEpisode; i-- > 0;) {
+      const float apart = past_[head_ + i] - episode.values[i];
+      mismatch = keep * mismatch + apart * apart;
+    }
+    least = std::min(mismatch, least);
+  }
+  return std::sqrt(least / kSpans[span]);
+}
+
+void SurpriseNovelty::remember() {
+  Episode& episode = episodes_[next_episode_];
+  next_episode_ = (next_episode_ + 1) % episodes_.size();
+  episode.at = seen_;
+  std::copy_n(past_.begin() + static_cast<std::ptrdiff_t>(head_), kEpisode, episode.values.begin());
 }
 
 void SurpriseNovelty::step(float value) {

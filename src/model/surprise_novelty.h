@@ -17,7 +17,7 @@ inline constexpr std::size_t kSurpriseSpans = 2;
 
 class SurpriseNovelty {
  public:
-  // `lags`: a multiple of 64, how far back it looks; holds 16 bytes for each.
+  // `lags`: a multiple of 64, how far back it looks; holds 23 bytes for each.
   explicit SurpriseNovelty(std::size_t lags);
 
   // Takes the next value, |value| <= kMost, and compares it and what led to it with the past.
@@ -25,6 +25,10 @@ class SurpriseNovelty {
   // Whether enough past was seen for novelty() and expected() to mean something.
   bool ready() const { return seen_ > kLeastPast; }
   double novelty(std::size_t span) const { return novelty_[span]; }
+  // The same against the episodes that were remembered, however long ago; infinite: none.
+  double recalled(std::size_t span) const;
+  // Keeps what led to the latest value as an episode, in place of the oldest.
+  void remember();
   float expected() const { return expected_; }  // what step() should be given next
   void reset();
 
@@ -41,6 +45,14 @@ class SurpriseNovelty {
   std::array<std::vector<float>, kSurpriseSpans> mismatch_;
   std::array<double, kSurpriseSpans> novelty_{};
   float expected_ = 0;
+
+  static constexpr std::size_t kEpisode = 24;  // values
+  struct Episode {
+    std::uint64_t at = 0;                // seen_ when it was kept; 0: empty
+    std::array<float, kEpisode> values;  // newest first
+  };
+  std::vector<Episode> episodes_;
+  std::size_t next_episode_ = 0;
 };
 
 }  // namespace lander::model

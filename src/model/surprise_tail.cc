@@ -13,6 +13,10 @@ constexpr double kLogExcess = 0.6;           // the tail's mean log excess, assu
 
 }  // namespace
 
+bool SurpriseTail::exceeded_by(double value, double floor) const {
+  return seen_ >= kWarmUp && std::log(std::max(value, floor)) > log_quantile_ && value > floor;
+}
+
 double SurpriseTail::step(double value, double floor) {
   const double log_floor = std::log(floor);
   const double log_value = std::log(std::max(value, floor * 1e-3));

@@ -16,6 +16,8 @@ class SurpriseTail {
   // then from 2 upwards; 0 while it warms up. `floor` > 0: what is below it is as good as zero.
   // Then learns the value.
   double step(double value, double floor);
+  // Whether `value` lies beyond the quantile.
+  bool exceeded_by(double value, double floor) const;
 
  private:
   std::int64_t seen_ = 0;

@@ -86,7 +86,22 @@ TEST(Surprise, WhatBecomesUsualIsNoNewsAnyMore) {
   for (std::size_t i = 10 * kDayRows; i < values.size(); i += 60) values[i] += 15;  // every 5 hours
   const Watched found = watch(values);
   EXPECT_GE(alarms_within(found, 10 * kDayRows, 11 * kDayRows), 1u);
-  EXPECT_EQ(alarms_within(found, 20 * kDayRows, 30 * kDayRows), 0u);
+  EXPECT_LE(alarms_within(found, 20 * kDayRows, 30 * kDayRows), 1u);
+}
+
+TEST(Surprise, AnEpisodeIsKnownAgainLongAfter) {
+  std::vector<double> values = seasonal(30000, 17, 0);
+  const std::size_t first = 3000, apart = 4500;  // more frames than it compares with one by one
+  for (std::size_t at = first; at < values.size(); at += apart) {
+    for (std::size_t i = 0; i < 12; ++i) values[at + i] += 15 + static_cast<double>(i);
+  }
+  const Watched found = watch(values);
+  EXPECT_GE(alarms_within(found, first, first + 20), 1u);
+  std::size_t later = 0;
+  for (std::size_t at = first + 2 * apart; at < values.size(); at += apart) {
+    later += alarms_within(found, at, at + 20);
+  }
+  EXPECT_LE(later, 1u);
 }
 
 TEST(Surprise, OnlyThePastCounts) {
@@ -107,13 +122,16 @@ TEST(Surprise, NeitherUnitNorOffsetMatters) {
   EXPECT_EQ(watch(values).alarms, plain.alarms);
 }
 
-TEST(Surprise, ASmallerBudgetAsksForMoreSurprise) {
-  std::vector<double> values = seasonal(3000, 9);
-  values[2500] += 12;
-  const double loose = watch(values, kStep, 1).scores[2500];
-  const double strict = watch(values, kStep, 1.0 / 365).scores[2500];
-  EXPECT_GT(strict, 0);
-  EXPECT_GT(loose, strict * 1.2);
+TEST(Surprise, ASmallerBudgetRaisesFewerAlarms) {
+  std::size_t loose = 0, strict = 0;
+  for (unsigned seed = 0; seed < 5; ++seed) {
+    std::vector<double> values = seasonal(5000, seed);
+    for (std::size_t i = 1000; i < values.size(); i += 400) values[i] += 10;
+    loose += watch(values, kStep, 1.0 / 30).alarms.size();
+    strict += watch(values, kStep, 1.0 / 3650).alarms.size();
+  }
+  EXPECT_GT(loose, 0u);
+  EXPECT_LT(2 * strict, loose);
 }
 
 // 27 inputs: some alive, one frozen, one empty, one at what a broken transmitter says.
@@ -143,13 +161,12 @@ TEST(Surprise, AmongManyInputsTheOneThatIsStrangeIsNamedAndTheOthersStayQuiet) {
     ASSERT_NEAR(sum, 1, 1e-9);
     if (!judge.step(score, row * base::kSecond)) continue;
     alarms.push_back(row);
-    if (row == 5000) {
-      EXPECT_GT(score.shares[20], 0.8);
-      EXPECT_LT(std::abs(score.expected[20]), 5);
-    }
+    EXPECT_GT(score.shares[20], 0.8);
+    EXPECT_LT(std::abs(score.expected[20]), 5);
   }
   ASSERT_FALSE(alarms.empty());
-  EXPECT_EQ(alarms.front(), 5000);
+  EXPECT_GE(alarms.front(), 5000);
+  EXPECT_LT(alarms.front(), 5010);
   EXPECT_LE(alarms.size(), 3u);
 }
 
@@ -205,11 +222,11 @@ TEST(Surprise, TheMostInputsAreTaken) {
   std::mt19937_64 random(16);
   std::normal_distribution<double> noise;
   std::vector<double> frame(kMaxInputs);
-  for (int row = 0; row < 300; ++row) {
+  for (int row = 0; row < 240; ++row) {
     for (double& value : frame) value = noise(random);
-    if (row == 299) frame[4000] = 100;
+    if (row == 239) frame[4000] = 1000;
     const Score& score = detector->score(frame, row * base::kSecond);
-    if (row == 299) {
+    if (row == 239) {
       EXPECT_GE(score.score, 1);
     } else {
       ASSERT_LT(score.score, 1) << row;

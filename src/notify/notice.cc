@@ -58,12 +58,15 @@ Json alert_json(const alert::Alert& alert, base::TimeUs now) {
               {"rule", info.rule}};
   put_text(out, "model", info.model);
   out["score"] = info.score;
+  put_time(out, "since", info.since);
   put_time(out, "raised", alert.raised);
   put_time(out, "cleared", alert.cleared);
   put_time(out, "acknowledged", alert.acknowledged);
   put_text(out, "acknowledged_by", alert.acknowledged_by);
   put_time(out, "shelved_until", alert.shelved_until);
   put_text(out, "comment", alert.comment);
+  if (alert.verdict != alert::Verdict::kNone) out["verdict"] = alert::to_string(alert.verdict);
+  put_text(out, "note", alert.note);
   out["causes"] = causes_json(info.causes);
   out["evidence"] = evidence_json(info.evidence);
   return out;

@@ -18,7 +18,8 @@ base::Result<InputFile> InputFile::open(const std::string& path) {
   if (S_ISDIR(found.st_mode))
     return base::Error(base::Code::kInvalid, path + ": this is a folder, not a file");
   const bool regular = S_ISREG(found.st_mode);
-  return InputFile(path, std::move(handle), regular ? static_cast<std::uint64_t>(found.st_size) : 0);
+  return InputFile(path, std::move(handle),
+                   regular ? static_cast<std::uint64_t>(found.st_size) : 0);
 }
 
 base::Result<std::size_t> InputFile::read(std::span<char> into) {

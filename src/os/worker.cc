@@ -1,11 +1,24 @@
 #include "os/worker.h"
 
 #include <pthread.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <utility>
 
 namespace lander::os {
+
+void yield_to_others() {
+  const sched_param none{};
+  pthread_setschedparam(pthread_self(), SCHED_IDLE, &none);
+  const auto thread = static_cast<id_t>(syscall(SYS_gettid));
+  setpriority(PRIO_PROCESS, thread, 19);                // where there is no SCHED_IDLE
+  constexpr int kThisThread = 1, kIdleClass = 3 << 13;  // ioprio_set(2)
+  syscall(SYS_ioprio_set, kThisThread, thread, kIdleClass);
+}
 
 Worker::Worker(const std::string& name, std::size_t max_tasks, Task idle, base::DurationUs every_us)
     : max_tasks_(max_tasks),

@@ -12,6 +12,10 @@
 
 namespace lander::os {
 
+// The calling thread runs from now on only when no other wants the processor and the disk: long
+// computing beside what must not wait. What the system refuses is left as it is.
+void yield_to_others();
+
 class Worker {
  public:
   using Task = std::function<void()>;

@@ -75,6 +75,7 @@ class SiteNode final : public site::Shell {
   std::map<std::string, site::Engine::PipelineHealth> pipeline_health() const override;
   void set_webhook(const std::optional<twin::Webhook>&) override {}
   void run_carriers(const std::vector<carrier::Config>&) override {}
+  bool learn(const site::LearnJob&) override { return false; }
   void tell(const notify::Notice& notice) override;
   void publish(std::string_view, std::string) override {}
 

@@ -1,6 +1,7 @@
 #include "site/alarms.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "link/link.h"
 #include "os/log.h"
@@ -15,6 +16,7 @@ constexpr std::size_t kEvidenceSeries = 8;
 // A pipeline that started anew has had time by then to raise again what still holds.
 constexpr base::DurationUs kSettle = base::kMinute;
 constexpr std::size_t kMaxWaiting = 10'000;
+constexpr base::DurationUs kLongestRise = base::kDay;
 
 // The key of an event's record: its id alone, as the book names what it dropped.
 std::string key_of(const alert::Event& event) { return event.id; }
@@ -92,6 +94,12 @@ void Alarms::signal(const std::string& pipeline, const stream::Signal& signal,
     event.info = signal.info;
     event.info->rule = rule;
     event.info->evidence = evidence(signal.info, now, uncommitted);
+    if (signal.info.since != 0) {
+      // The pipeline lives in its data's time; a label is in the site's.
+      const base::DurationUs rising = signal.time - signal.info.since;
+      event.info->since = now - std::clamp<base::DurationUs>(rising, 0, kLongestRise);
+    }
+    event.info->similar = book_.most_similar(signal.info.causes, signal.info.asset, event.alert);
     record(event, true);
   } else if (active) {
     if (const auto alert = book_.find(*active)) clear(*alert, now, "");
@@ -185,6 +193,7 @@ alert::Event Alarms::for_hub(const alert::Event& event) const {
     if (!stays(cause.datastream)) continue;
     hidden = true;
     cause.value = cause.expected = 0;
+    cause.deviation = std::numeric_limits<double>::quiet_NaN();
   }
   if (hidden) {
     out.info->detail =

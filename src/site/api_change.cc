@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "api/shapes.h"
@@ -12,7 +14,6 @@ using api::Json;
 using api::problem;
 
 constexpr std::size_t kMaxYaml = 1 << 20;
-constexpr base::DurationUs kDefaultTraining = 14 * base::kDay;
 
 Json site(Server& server, Core& core) {
   const auto now = core.context().now();
@@ -60,6 +61,18 @@ Json models(Core& core) {
       entry[std::string(role) + "_score"] = {{"time", api::time(at->second.score.time)},
                                              {"score", api::number(at->second.score.score)}};
     }
+    const LoopState loop = core.models().loop(p.asset);
+    const auto [drift, why] = core.models().drift(p.asset);
+    const Labels labels = labels_of(core.alarms().book(), p.asset, core.context().now());
+    entry["loop"] = {
+        {"phase", to_string(loop.phase)},
+        {"since", api::time(loop.since)},
+        {"autonomy", twin::to_string(core.desired().autonomy)},
+        {"drift", api::number(drift)},
+        {"drift_reason", why},
+        {"verdicts", labels.verdicts},
+        {"new_verdicts", labels.verdicts - std::min<std::uint64_t>(labels.verdicts, loop.labels)}};
+    entry["history"] = api::history(core.models().history(p.asset));
     out.push_back(std::move(entry));
   }
   return out;
@@ -79,46 +92,43 @@ base::Result<base::DurationUs> frame_interval(const std::string& text) {
 }
 
 struct Wanted {
-  std::string asset, method;
-  base::TimeUs from = 0, to = 0;
-  base::DurationUs interval = base::kSecond;
+  FramesWanted frames;
+  std::string method;
 };
 
 base::Result<Wanted> parse_training(const http::Request& request, base::TimeUs now) {
   LANDER_ASSIGN(const Json body, api::parse_object(request.body));
   Wanted out;
-  LANDER_ASSIGN(out.asset, api::text(body, "asset"));
+  LANDER_ASSIGN(out.frames.asset, api::text(body, "asset"));
   LANDER_ASSIGN(out.method, api::text_or(body, "method", "mewma"));
   LANDER_ASSIGN(const std::string interval, api::text_or(body, "interval", ""));
-  LANDER_ASSIGN(out.interval, frame_interval(interval));
+  LANDER_ASSIGN(out.frames.interval, frame_interval(interval));
   LANDER_ASSIGN(const std::string last, api::text_or(body, "last", ""));
   LANDER_ASSIGN(const std::string from, api::text_or(body, "from", ""));
   LANDER_ASSIGN(const std::string to, api::text_or(body, "to", ""));
-  out.from = now - kDefaultTraining;
-  out.to = now;
+  Span& span = out.frames.span;
+  span = {now - kTrainingSpan, now};
   if (!last.empty()) {
     LANDER_ASSIGN(const base::DurationUs duration, base::parse_duration(last));
-    out.from = now - duration;
+    span.from = now - duration;
   }
   if (!from.empty()) {
-    LANDER_ASSIGN(out.from, base::parse_rfc3339(from));
+    LANDER_ASSIGN(span.from, base::parse_rfc3339(from));
   }
   if (!to.empty()) {
-    LANDER_ASSIGN(out.to, base::parse_rfc3339(to));
+    LANDER_ASSIGN(span.to, base::parse_rfc3339(to));
   }
-  if (out.from >= out.to)
+  if (span.from >= span.to)
     return base::Error(base::Code::kInvalid, "\"from\" must lie before \"to\"");
   return out;
 }
 
-// Reads on the reader's thread what the core said is healthy, then trains on the trainer's.
-http::Response train(Server& server, const Wanted& wanted,
-                     const std::vector<std::pair<base::TimeUs, base::TimeUs>>& faulty,
-                     const std::string& parent, const std::string& trained_by) {
-  auto frames =
-      Models::frames(server.store(), wanted.asset, wanted.from, wanted.to, wanted.interval, faulty);
+// On the reader's thread: is there enough? Then the trainer reads again and trains.
+http::Response train(Server& server, const Wanted& wanted, LearnJob job) {
+  auto frames = read_frames(server.store(), wanted.frames, job.labels);
   if (!frames.ok()) return problem(frames.error());
   const auto readiness = learn::assess(*frames);
+  *frames = {};
   if (!readiness.ready) {
     auto response = api::reply(422, {{"status", 422},
                                      {"code", "invalid"},
@@ -127,15 +137,10 @@ http::Response train(Server& server, const Wanted& wanted,
     response.content_type = "application/problem+json";
     return response;
   }
-  learn::Request request;
-  request.asset = wanted.asset;
-  request.method = wanted.method;
-  request.parent = parent;
-  request.trained_by = trained_by;
-  request.now = server.store().utc_now().time;
-  auto job = server.train(std::move(*frames), request);
-  if (!job.ok()) return problem(job.error());
-  return api::reply(202, {{"job", *job}});
+  job.request.now = server.store().utc_now().time;
+  auto id = server.start_job(job);
+  if (!id.ok()) return problem(id.error());
+  return api::reply(202, {{"job", *id}});
 }
 
 http::Response apply(Core& core, const http::Request& request, const std::string& author) {
@@ -192,7 +197,7 @@ void serve_changes(Server& server, api::Gate& gate) {
             return api::reply(200, models(core));
           });
   on_core("POST", "/api/v1/sites/{site}/models/{change}", Right::kOperate, 4096,
-          [](Server&, Core& core, const Request& request, const std::string&) -> http::Response {
+          [](Server&, Core& core, const Request& request, const std::string& by) -> http::Response {
             auto run = [&]() -> base::Result<Json> {
               LANDER_ASSIGN(const Json body, api::parse_object(request.body));
               LANDER_ASSIGN(const std::string asset, api::text(body, "asset"));
@@ -203,8 +208,8 @@ void serve_changes(Server& server, api::Gate& gate) {
                                    "models are trained, promoted or rolled back");
               }
               LANDER_ASSIGN(const Pointers p, change == "promote"
-                                                  ? core.models().promote(asset, digest)
-                                                  : core.models().rollback(asset));
+                                                  ? core.models().promote(asset, digest, by)
+                                                  : core.models().rollback(asset, by));
               return pointers(core, p);
             };
             auto done = run();
@@ -220,13 +225,17 @@ void serve_changes(Server& server, api::Gate& gate) {
         auto wanted = parse_training(request, server.store().utc_now().time);
         if (!wanted.ok()) return responder.reply(problem(wanted.error()));
         server.then_read(std::move(responder), [wanted = *wanted, &server,
-                                                by = "user:" + scope.user](Core& core) {
-          const auto known = core.models().find(wanted.asset);
-          return [&server, wanted, by,
-                  faulty = core.models().faulty(wanted.asset, core.context().now()),
-                  parent = known ? known->active : std::string()] {
-            return train(server, wanted, faulty, parent, by);
-          };
+                                                by = "user:" + scope.user + "@site"](Core& core) {
+          const auto known = core.models().find(wanted.frames.asset);
+          LearnJob job;
+          job.wanted = wanted.frames;
+          job.labels = labels_of(core.alarms().book(), wanted.frames.asset, core.context().now());
+          job.request.asset = wanted.frames.asset;
+          job.request.method = wanted.method;
+          job.request.parent = known ? known->active : std::string();
+          job.request.labels_digest = job.labels.digest;
+          job.request.trained_by = by;
+          return [&server, wanted, job = std::move(job)] { return train(server, wanted, job); };
         });
       });
   gate.route(
@@ -234,16 +243,16 @@ void serve_changes(Server& server, api::Gate& gate) {
       [&server](Request request, const access::Scope&, http::Responder responder) {
         if (auto ours = is_this_site(server, request); !ours.ok())
           return responder.reply(problem(ours.error()));
-        auto range = api::range(request, server.store().utc_now().time, kDefaultTraining);
+        auto range = api::range(request, server.store().utc_now().time, kTrainingSpan);
         if (!range.ok()) return responder.reply(problem(range.error()));
         auto interval = frame_interval(request.query["interval"]);
         if (!interval.ok()) return responder.reply(problem(interval.error()));
         server.then_read(std::move(responder), [&server, range = *range, interval = *interval,
                                                 asset = request.query["asset"]](Core& core) {
-          return [&server, range, interval, asset,
-                  faulty = core.models().faulty(asset, core.context().now())]() -> http::Response {
-            auto frames =
-                Models::frames(server.store(), asset, range.from, range.to, interval, faulty);
+          return [&server, wanted = FramesWanted{asset, {range.from, range.to}, interval},
+                  labels = labels_of(core.alarms().book(), asset,
+                                     core.context().now())]() -> http::Response {
+            auto frames = read_frames(server.store(), wanted, labels);
             if (!frames.ok()) return problem(frames.error());
             return api::reply(200, api::readiness(learn::assess(*frames)));
           };
@@ -260,6 +269,15 @@ void serve_changes(Server& server, api::Gate& gate) {
                                                 {"progress", job->progress},
                                                 {"reason", job->reason},
                                                 {"model", job->model}}));
+             });
+  gate.route("POST", "/api/v1/sites/{site}/jobs/{job}/cancel", Right::kOperate, 4096,
+             [&server](Request request, const access::Scope&, http::Responder responder) {
+               if (auto ours = is_this_site(server, request); !ours.ok())
+                 return responder.reply(problem(ours.error()));
+               if (!server.cancel_job(request.params["job"]))
+                 return responder.reply(
+                     problem(base::Error(base::Code::kNotFound, "no job of this name is running")));
+               responder.reply(api::reply(200, Json::object()));
              });
 }
 

@@ -20,6 +20,8 @@
 
 namespace lander::site {
 
+struct LearnJob;
+
 // The shell owns threads, sockets and drivers; sim has one of its own. Called from the core's
 // thread; never calls back into the core.
 class Shell {
@@ -37,6 +39,8 @@ class Shell {
   virtual void set_webhook(const std::optional<twin::Webhook>& webhook) = 0;
   // These, beside HTTPS; one that did not change keeps running.
   virtual void run_carriers(const std::vector<carrier::Config>& carriers) = 0;
+  // Runs it on the trainer's thread (learn_job.h), then Models::finished(). False: it is busy.
+  virtual bool learn(const LearnJob& job) = 0;
   virtual void tell(const notify::Notice& notice) = 0;
   // To open consoles: `event` of docs/api/README.md.
   virtual void publish(std::string_view event, std::string json) = 0;
@@ -63,6 +67,8 @@ inline constexpr std::string_view kDesiredRecord = "desired";         // key: "c
 inline constexpr std::string_view kAppRecord = "app";                 // key: name
 inline constexpr std::string_view kModelRecord = "model";             // key: digest
 inline constexpr std::string_view kPointerRecord = "model-pointer";   // key: asset
+inline constexpr std::string_view kLoopRecord = "model-loop";         // key: asset
+inline constexpr std::string_view kHistoryRecord = "model-history";   // key: asset
 inline constexpr std::string_view kReceiverRecord = "receiver";       // key: "hub"
 inline constexpr std::string_view kTrustRecord = "trust";             // key: "document"
 inline constexpr std::string_view kBlobRecord = "blob-piece";      // key: digest/offset, 16 digits

@@ -247,6 +247,7 @@ void Core::tick() {
   alarms_.tick(now);
   store_watch_.tick(now);
   apps_.tick();
+  models_.tick(now, desired_.autonomy);
   if (!declare_errors_.empty() && context_.clock.monotonic_us() >= next_declare_) {
     const std::size_t before = bound_.size();
     declare_all();

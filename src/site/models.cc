@@ -1,30 +1,14 @@
 #include "site/models.h"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 
 #include "base/cbor.h"
 #include "link/link.h"
 #include "os/log.h"
 #include "sensing/unit.h"
-#include "site/newest.h"
 #include "site/worth.h"
 
 namespace lander::site {
-namespace {
-
-constexpr std::size_t kMaxRows = 200'000;  // two days at 1 Hz; 32 inputs of it are 51 MB
-constexpr std::size_t kMaxInputs = 32;
-// What led up to an alarm and what followed it is not healthy either.
-constexpr base::DurationUs kFaultMargin = base::kMinute;
-
-bool belongs(const std::string& asset, const std::string& of) {
-  return asset == of ||
-         (asset.size() > of.size() && asset.starts_with(of) && asset[of.size()] == '/');
-}
-
-}  // namespace
 
 base::Bytes encode(const Pointers& p) {
   base::CborWriter out;
@@ -51,6 +35,20 @@ base::Status Models::load() {
     if (!pointers.ok()) return pointers.error().context("model pointers of " + record.key);
     pointers_[pointers->asset] = *pointers;
   }
+  LANDER_ASSIGN(const auto loops, context_.store.records(kLoopRecord));
+  for (const auto& record : loops) {
+    auto state = decode_loop_state(record.body);
+    if (!state.ok()) return state.error().context("loop of models of " + record.key);
+    LoopEvent restarted;
+    restarted.kind = LoopEventKind::kRestarted;
+    loops_[record.key] = step(*state, restarted, {}).state;
+  }
+  LANDER_ASSIGN(const auto histories, context_.store.records(kHistoryRecord));
+  for (const auto& record : histories) {
+    auto history = model::decode_history(record.body);
+    if (!history.ok()) return history.error().context("history of models of " + record.key);
+    histories_[record.key] = std::move(*history);
+  }
   return {};
 }
 
@@ -70,73 +68,6 @@ std::optional<model::Model> Models::model(const std::string& digest) const {
   return *model;
 }
 
-base::Result<learn::Frames> Models::frames(
-    const store::Store& store, const std::string& asset, base::TimeUs from, base::TimeUs to,
-    base::DurationUs interval, const std::vector<std::pair<base::TimeUs, base::TimeUs>>& faulty) {
-  learn::Frames out;
-  out.interval = interval;
-  std::vector<sensing::SeriesKey> keys;
-  for (const auto& [id, entry] : newest_datastreams(store)) {
-    const auto& [key, d] = entry;
-    if (!belongs(d.asset, asset)) continue;
-    if (d.kind != sensing::Kind::kNumber && d.kind != sensing::Kind::kInteger) continue;
-    if (keys.size() == kMaxInputs) break;
-    keys.push_back(key);
-    out.inputs.push_back({d.id, d.revision, d.property, d.unit, 0, 0});
-  }
-  if (keys.empty()) {
-    return base::Error(
-        base::Code::kNotFound,
-        "asset \"" + asset + "\" has no number datastreams: `lander twin` shows what is declared");
-  }
-  from = from / out.interval * out.interval;
-  const auto rows = static_cast<std::size_t>(std::max<std::int64_t>(0, (to - from) / out.interval));
-  const std::size_t skip = rows > kMaxRows ? rows - kMaxRows : 0;  // the newest count
-  from += static_cast<base::DurationUs>(skip) * out.interval;
-  const std::size_t count = rows - skip;
-  const double nan = std::numeric_limits<double>::quiet_NaN();
-  std::vector<double> values(count * keys.size(), nan);
-  std::vector<bool> any(count, false);
-  for (std::size_t column = 0; column < keys.size(); ++column) {
-    const auto take = [&](const store::Sample& sample) {
-      const auto row = static_cast<std::size_t>((sample.observation.time - from) / out.interval);
-      if (row < count) {
-        any[row] = true;
-        if (!sensing::is_bad(sample.observation.quality)) {
-          values[row * keys.size() + column] = sensing::as_number(sample.observation.value);
-        }
-      }
-      return true;
-    };
-    // What is missing is missing in the frames too: readiness tells of it.
-    LANDER_ASSIGN([[maybe_unused]] const auto gaps,
-                  store.read(keys[column], from, to, SIZE_MAX, take));
-  }
-  for (std::size_t row = 0; row < count; ++row) {
-    const base::TimeUs time = from + static_cast<base::DurationUs>(row) * out.interval;
-    const bool bad = std::any_of(faulty.begin(), faulty.end(), [&](const auto& span) {
-      return span.first <= time && time < span.second;
-    });
-    if (!any[row] || bad) continue;
-    out.times.push_back(time);
-    out.values.insert(out.values.end(),
-                      values.begin() + static_cast<std::ptrdiff_t>(row * keys.size()),
-                      values.begin() + static_cast<std::ptrdiff_t>((row + 1) * keys.size()));
-  }
-  return out;
-}
-
-std::vector<std::pair<base::TimeUs, base::TimeUs>> Models::faulty(const std::string& asset,
-                                                                  base::TimeUs now) const {
-  std::vector<std::pair<base::TimeUs, base::TimeUs>> out;
-  for (const auto& alert : alarms_.book().alerts(false, now, SIZE_MAX)) {
-    if (!belongs(alert.info.asset, asset) && !belongs(asset, alert.info.asset)) continue;
-    out.emplace_back(alert.raised - kFaultMargin,
-                     (alert.active ? now : alert.cleared) + kFaultMargin);
-  }
-  return out;
-}
-
 bool Models::may_leave(const model::Model& model) const {
   return std::none_of(model.inputs.begin(), model.inputs.end(), [&](const auto& input) {
     const auto keys = context_.store.keys(input.datastream);
@@ -145,8 +76,7 @@ bool Models::may_leave(const model::Model& model) const {
   });
 }
 
-base::Status Models::write(const Pointers& pointers, const model::Model* added) {
-  store::Batch batch;
+void Models::put(store::Batch& batch, const Pointers& pointers, const model::Model* added) const {
   if (added) {
     const base::Bytes encoded = model::encode(*added);
     batch.records.push_back({std::string(kModelRecord), model::digest(encoded), encoded});
@@ -167,19 +97,22 @@ base::Status Models::write(const Pointers& pointers, const model::Model* added) 
   store::NewItem told{link::kLaneState, "model", item.take(), kWorthOfState};
   told.subject = pointers.asset;
   batch.items.push_back(std::move(told));
-  LANDER_TRY(context_.store.commit(batch));
-  pointers_[pointers.asset] = pointers;
-  install(pointers);
-  return {};
 }
 
-base::Status Models::add(const model::Model& model) {
+base::Status Models::add(const model::Model& model, const std::string& actor,
+                         const std::string& why) {
+  LoopEvent event;
+  event.kind = LoopEventKind::kTrained;
+  event.digest = model::digest(model::encode(model));
+  event.actor = actor;
+  event.reason = why;
   Pointers pointers = find(model.lineage.asset).value_or(Pointers{model.lineage.asset, "", "", ""});
-  pointers.shadow = model::digest(model::encode(model));
-  return write(pointers, &model);
+  pointers.shadow = event.digest;
+  return advance(model.lineage.asset, event, &pointers, &model);
 }
 
-base::Result<Pointers> Models::promote(const std::string& asset, const std::string& digest) {
+base::Result<Pointers> Models::promote(const std::string& asset, const std::string& digest,
+                                       const std::string& actor) {
   auto pointers = find(asset);
   if (!pointers)
     return base::Error(base::Code::kNotFound,
@@ -198,18 +131,27 @@ base::Result<Pointers> Models::promote(const std::string& asset, const std::stri
   if (!pointers->active.empty()) pointers->previous = pointers->active;
   pointers->active = chosen;
   if (pointers->shadow == chosen) pointers->shadow.clear();
-  LANDER_TRY(write(*pointers, nullptr));
+  LoopEvent event;
+  event.kind = LoopEventKind::kPromoted;
+  event.digest = chosen;
+  event.actor = actor;
+  event.reason = "a person decided";
+  LANDER_TRY(advance(asset, event, &*pointers));
   return *pointers;
 }
 
-base::Result<Pointers> Models::rollback(const std::string& asset) {
+base::Result<Pointers> Models::rollback(const std::string& asset, const std::string& actor) {
   auto pointers = find(asset);
   if (!pointers || pointers->previous.empty()) {
     return base::Error(base::Code::kConflict,
                        "asset \"" + asset + "\" has no previous model to go back to");
   }
   std::swap(pointers->active, pointers->previous);
-  LANDER_TRY(write(*pointers, nullptr));
+  LoopEvent event;
+  event.kind = LoopEventKind::kRolledBack;
+  event.actor = actor;
+  event.reason = "a person decided";
+  LANDER_TRY(advance(asset, event, &*pointers));
   return *pointers;
 }
 

@@ -1,18 +1,20 @@
-// The site's models: active, shadow and previous of each asset, training on its own history, and
-// the watch pipelines that run them.
+// The site's models: active, shadow and previous of each asset, the loop that renews them, and the
+// watch pipelines that run them.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "learn/learn.h"
+#include "model/history.h"
 #include "model/model.h"
 #include "site/alarms.h"
 #include "site/context.h"
+#include "site/learn_job.h"
+#include "site/model_loop.h"
+#include "site/training.h"
 
 namespace lander::site {
 
@@ -22,7 +24,7 @@ struct Pointers {
 base::Bytes encode(const Pointers& pointers);
 base::Result<Pointers> decode_pointers(base::ByteView bytes);
 
-// Core's thread only, except frames(), which any thread may call.
+// Core's thread only.
 class Models {
  public:
   Models(Context& context, Alarms& alarms) : context_(context), alarms_(alarms) {}
@@ -30,19 +32,21 @@ class Models {
   // (Re)installs the watches of all assets: after load, and whenever series change.
   void install_watches();
 
-  // What training would see: the asset's number datastreams over [from, to), one frame an
-  // interval, without what alarms marked as faulty. Reads the store; slow.
-  static base::Result<learn::Frames> frames(
-      const store::Store& store, const std::string& asset, base::TimeUs from, base::TimeUs to,
-      base::DurationUs interval, const std::vector<std::pair<base::TimeUs, base::TimeUs>>& faulty);
-  // Intervals in which an alarm of this asset was active.
-  std::vector<std::pair<base::TimeUs, base::TimeUs>> faulty(const std::string& asset,
-                                                            base::TimeUs now) const;
+  // A new model becomes the shadow; the first of an asset too. `actor`: who had it trained.
+  base::Status add(const model::Model& model, const std::string& actor = "site",
+                   const std::string& why = "");
+  base::Result<Pointers> promote(const std::string& asset, const std::string& digest,
+                                 const std::string& actor = "site");
+  base::Result<Pointers> rollback(const std::string& asset, const std::string& actor = "site");
 
-  // A new model becomes the shadow; the first of an asset too: a person promotes.
-  base::Status add(const model::Model& model);
-  base::Result<Pointers> promote(const std::string& asset, const std::string& digest);
-  base::Result<Pointers> rollback(const std::string& asset);
+  // The loop (model_loop.h). tick(): about once a second; looks once a minute. finished(): what a
+  // job that Shell::learn took came to.
+  void tick(base::TimeUs now, twin::Autonomy autonomy);
+  base::Status finished(const LearnJob& job, LearnResult result);
+  LoopState loop(const std::string& asset) const;
+  model::History history(const std::string& asset) const;
+  // How far the active model's data has moved; text for people.
+  std::pair<double, std::string> drift(const std::string& asset) const;
 
   std::vector<Pointers> all() const;
   std::optional<Pointers> find(const std::string& asset) const;
@@ -50,7 +54,13 @@ class Models {
   std::vector<twin::Component> components() const;
 
  private:
-  base::Status write(const Pointers& pointers, const model::Model* added);
+  // One step of the loop, with `wanted` where a person changes what watches; all in one commit.
+  base::Status advance(const std::string& asset, const LoopEvent& event,
+                       const Pointers* wanted = nullptr, const model::Model* added = nullptr);
+  LoopFacts facts(const std::string& asset, base::TimeUs now) const;
+  void act(const std::string& asset, LoopDo action);
+  LearnJob job(const std::string& asset, bool compares) const;
+  void put(store::Batch& batch, const Pointers& pointers, const model::Model* added) const;
   // A model holds means and ranges of its inputs: with one that never leaves it does not either.
   bool may_leave(const model::Model& model) const;
   void install(const Pointers& pointers);
@@ -58,7 +68,11 @@ class Models {
 
   Context& context_;
   Alarms& alarms_;
-  std::map<std::string, Pointers> pointers_;      // by asset
+  std::map<std::string, Pointers> pointers_;  // by asset
+  std::map<std::string, LoopState> loops_;    // by asset
+  std::map<std::string, model::History> histories_;
+  twin::Autonomy autonomy_ = twin::Autonomy::kShadow;
+  base::DurationUs next_look_ = 0;                // monotonic
   std::map<std::string, std::string> failed_;     // pipeline id -> reason
   std::map<std::string, std::string> installed_;  // pipeline id -> digest
 };

@@ -368,48 +368,55 @@ void Server::then_read(http::Responder responder,
   if (!posted) shared->reply(api::busy("the site"));
 }
 
-base::Result<std::string> Server::train(learn::Frames frames, const learn::Request& request) {
+bool Server::learn(const LearnJob& job) { return start_job(job).ok(); }
+
+base::Result<std::string> Server::start_job(const LearnJob& job) {
   const std::string id = os::system_random().uuid7(clock_.wall_us());
   {
     const std::lock_guard lock(state_mutex_);
     if (jobs_.size() >= kMaxJobs) jobs_.erase(jobs_.begin());
-    jobs_[id] = {};
+    jobs_[id].asset = job.wanted.asset;
   }
-  auto shared = std::make_shared<learn::Frames>(std::move(frames));
-  const bool posted = trainer_.post([this, id, shared, request] {
-    auto set = [&](auto change) {
-      const std::lock_guard lock(state_mutex_);
-      if (const auto at = jobs_.find(id); at != jobs_.end()) change(at->second);
-    };
-    auto model = learn::train(*shared, request, [&](double progress) {
-      set([&](Job& job) { job.progress = progress; });
-    });
-    *shared = {};
-    if (!model.ok()) {
-      return set([&](Job& job) {
-        job.state = "failed";
-        job.reason = model.error().message();
-      });
-    }
-    const std::string digest = model::digest(model::encode(*model));
-    core_worker_->post_urgent([this, id, digest, model = std::move(*model)] {
-      const auto added = core_->models().add(model);
-      const std::lock_guard lock(state_mutex_);
-      const auto at = jobs_.find(id);
-      if (at == jobs_.end()) return;
-      Job& job = at->second;
-      job.progress = 1;
-      job.state = added.ok() ? "done" : "failed";
-      job.reason = added.ok() ? "" : added.error().message();
-      job.model = digest;
-    });
-  });
-  if (!posted) {
+  if (trainer_.post([this, id, job] { run_job(id, job); })) return id;
+  const std::lock_guard lock(state_mutex_);
+  jobs_.erase(id);
+  return base::Error(base::Code::kUnavailable, "the trainer is busy: wait for the jobs that run");
+}
+
+void Server::run_job(const std::string& id, const LearnJob& job) {
+  os::yield_to_others();
+  const auto flag = this->job(id);
+  const auto cancelled = [&] { return stopping_ || (flag && *flag->cancelled); };
+  const auto progress = [&](double share) {
     const std::lock_guard lock(state_mutex_);
-    jobs_.erase(id);
-    return base::Error(base::Code::kUnavailable, "the trainer is busy: wait for the jobs that run");
-  }
-  return id;
+    if (const auto at = jobs_.find(id); at != jobs_.end()) at->second.progress = share;
+  };
+  LearnResult result = site::run(*store_, job, cancelled, progress);
+  if (stopping_) return;  // the loop begins it again after the start
+  const std::string digest =
+      result.model ? model::digest(model::encode(*result.model)) : std::string();
+  core_worker_->post_urgent(
+      [this, id, digest, job, result = std::move(result), cancelled = cancelled()]() mutable {
+        std::string error = result.error;
+        if (const auto taken = core_->models().finished(job, std::move(result)); !taken.ok())
+          error = taken.error().message();
+        const std::lock_guard lock(state_mutex_);
+        const auto at = jobs_.find(id);
+        if (at == jobs_.end()) return;
+        Job& told = at->second;
+        told.progress = 1;
+        told.state = cancelled ? "cancelled" : error.empty() ? "done" : "failed";
+        told.reason = error;
+        told.model = digest;
+      });
+}
+
+bool Server::cancel_job(const std::string& id) {
+  const std::lock_guard lock(state_mutex_);
+  const auto at = jobs_.find(id);
+  if (at == jobs_.end() || at->second.state != "running") return false;
+  *at->second.cancelled = true;
+  return true;
 }
 
 std::optional<Server::Job> Server::job(const std::string& id) const {

@@ -58,6 +58,7 @@ class Server : public Shell, public CarrierDesk {
   std::map<std::string, Engine::PipelineHealth> pipeline_health() const override;
   void set_webhook(const std::optional<twin::Webhook>& webhook) override;
   void run_carriers(const std::vector<carrier::Config>& carriers) override;
+  bool learn(const LearnJob& job) override;
   void tell(const notify::Notice& notice) override;
   void publish(std::string_view event, std::string json) override;
 
@@ -95,19 +96,24 @@ class Server : public Shell, public CarrierDesk {
   bool alive() const;           // the core's thread goes on, whatever the disk does
 
   struct Job {
-    std::string state = "running", reason, model;  // "done", "failed"
+    std::string state = "running", reason, model, asset;  // "done", "failed", "cancelled"
     double progress = 0;
+    std::shared_ptr<std::atomic<bool>> cancelled = std::make_shared<std::atomic<bool>>(false);
   };
-  // Trains on the trainer's thread; the model becomes the asset's shadow.
-  base::Result<std::string> train(learn::Frames frames, const learn::Request& request);
+  // Trains on the trainer's thread, which runs only when no other wants the processor; the model
+  // becomes the asset's shadow. kUnavailable: it is busy.
+  base::Result<std::string> start_job(const LearnJob& job);
   std::optional<Job> job(const std::string& id) const;
+  // What it makes is thrown away. False: no such job, or it is over.
+  bool cancel_job(const std::string& id);
 
  private:
   explicit Server(const ServerOptions& options);
   base::Status open();
   base::Status open_http();
   base::Status load_accounts();
-  base::Status write_door() const;  // what `lander --at DATA` needs
+  base::Status write_door() const;                           // what `lander --at DATA` needs
+  void run_job(const std::string& id, const LearnJob& job);  // on the trainer's thread
   void signalled(const std::string& pipeline, const stream::Signal& signal);
   void take_signals();
   std::string store_metrics() const;

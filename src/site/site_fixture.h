@@ -29,24 +29,34 @@ class TestShell : public Shell {
     bound_now = bound;
   }
   std::map<std::string, source::Health> source_health() const override { return {}; }
-  void install_pipeline(std::string id, std::shared_ptr<stream::Pipeline>,
-                        std::vector<sensing::SeriesKey>) override {
-    pipelines.insert(std::move(id));
+  void install_pipeline(std::string id, std::shared_ptr<stream::Pipeline> pipeline,
+                        std::vector<sensing::SeriesKey> series) override {
+    pipelines.insert(id);
+    engine.install(std::move(id), std::move(pipeline), series);
   }
-  void remove_pipeline(const std::string& id) override { pipelines.erase(id); }
+  void remove_pipeline(const std::string& id) override {
+    pipelines.erase(id);
+    engine.remove(id);
+  }
   std::map<std::string, Engine::PipelineHealth> pipeline_health() const override {
-    std::map<std::string, Engine::PipelineHealth> out;  // they all do well
+    std::map<std::string, Engine::PipelineHealth> out = engine.health();  // they all do well
     for (const auto& id : pipelines) out[id].health.evaluations = 1000;
     return out;
   }
   void set_webhook(const std::optional<twin::Webhook>&) override {}
   void run_carriers(const std::vector<carrier::Config>&) override {}
+  bool learn(const LearnJob& job) override {
+    jobs.push_back(job);
+    return true;
+  }
   void tell(const notify::Notice& notice) override { told.push_back(notice); }
   void publish(std::string_view, std::string) override {}
 
   std::vector<source::Bound> bound_now;
   std::set<std::string> pipelines;
+  Engine engine;  // of those that a test feeds
   std::vector<notify::Notice> told;
+  std::vector<LearnJob> jobs;
 };
 
 // A store whose disk is full when told so.

@@ -176,10 +176,10 @@ TEST_F(Site, EveryKindIsStoredAndNoneButNumbersIsLearntFromOrLeaves) {
     ASSERT_TRUE(latest.ok() && *latest);
     EXPECT_EQ(sensing::fingerprint((*latest)->observation.value), sensing::fingerprint(one.value));
   }
-  EXPECT_FALSE(
-      core->models()
-          .frames(*store, "acme/hall/pump", 0, clock.wall_us() + base::kMinute, base::kSecond, {})
-          .ok());
+  EXPECT_FALSE(read_frames(*store,
+                           {"acme/hall/pump", {0, clock.wall_us() + base::kMinute}, base::kSecond},
+                           {})
+                   .ok());
   clock.elapsed += 5 * base::kMinute;
   core->tick();
   const auto items = sent(hub);

@@ -18,7 +18,9 @@ constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 constexpr double kUsualSeconds = 60;  // what "expected" of a rule's cause averages over
 
 struct ModelState {
-  std::unique_ptr<model::Detector> detector;
+  std::unique_ptr<model::Detector> detector;  // one of the two
+  std::unique_ptr<model::Predictor> predictor;
+  base::TimeUs began = kNoTime;  // first frame of a prediction
   std::vector<double> frame;
   base::TimeUs next = kNoTime;
   double score = kMissing;
@@ -77,9 +79,16 @@ class RunningPipeline final : public Pipeline {
     }
     if (const auto* model = std::get_if<ModelNode>(&node.kind)) {
       ModelState state;
-      auto detector = model::make_detector(model->model);
-      LANDER_CHECK(detector.ok());  // the spec's parser made one
-      state.detector = std::move(*detector);
+      // The spec's parser made one of each.
+      if (model->gives == Gives::kScore) {
+        auto detector = model::make_detector(model->model);
+        LANDER_CHECK(detector.ok());
+        state.detector = std::move(*detector);
+      } else {
+        auto predictor = model::make_predictor(model->model);
+        LANDER_CHECK(predictor.ok());
+        state.predictor = std::move(*predictor);
+      }
       state.frame.resize(model->inputs.size());
       return state;
     }
@@ -116,7 +125,10 @@ class RunningPipeline final : public Pipeline {
     for (Input& input : inputs_) input.time = kNoTime;
     for (NodeState& state : states_) {
       if (auto* window = std::get_if<Window>(&state)) window->clear();
-      if (auto* model = std::get_if<ModelState>(&state)) model->next = kNoTime;
+      if (auto* model = std::get_if<ModelState>(&state)) {
+        model->next = model->began = kNoTime;
+        if (model->predictor) model->predictor->reset();
+      }
       if (auto* rule = std::get_if<RuleState>(&state)) rule->debounce.restart();
     }
   }
@@ -189,9 +201,41 @@ class RunningPipeline final : public Pipeline {
     for (std::size_t k = 0; k < node.inputs.size(); ++k) {
       state.frame[k] = slots_[static_cast<std::size_t>(node.inputs[k])];
     }
-    const model::Score& score = state.detector->score(state.frame, instant);
-    state.score = score.valid ? score.score : kMissing;
+    if (state.predictor) {
+      predict(node, state, instant);
+    } else {
+      const model::Score& score = state.detector->score(state.frame, instant);
+      state.score = score.valid ? score.score : kMissing;
+    }
     return state.score;
+  }
+
+  // A life counts in frames of the model's interval, from the first that the pipeline saw.
+  static void predict(const ModelNode& node, ModelState& state, base::TimeUs instant) {
+    if (std::all_of(state.frame.begin(), state.frame.end(),
+                    [](double x) { return std::isnan(x); })) {
+      state.score = kMissing;
+      return;
+    }
+    if (state.began == kNoTime) state.began = instant;
+    const double time =
+        static_cast<double>(instant - state.began) / static_cast<double>(node.model.interval);
+    const model::Prediction& told = state.predictor->predict(state.frame, time);
+    switch (node.gives) {
+      case Gives::kLow:
+        state.score = told.low;
+        break;
+      case Gives::kHigh:
+        state.score = told.high;
+        break;
+      case Gives::kClass:
+        state.score = told.label == node.label ? told.probability : 0;
+        break;
+      case Gives::kValue:
+      case Gives::kScore:
+        state.score = told.value;
+        break;
+    }
   }
 
   static Truth truth(double value) {

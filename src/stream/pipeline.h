@@ -15,6 +15,7 @@
 
 #include "alert/alert.h"
 #include "base/yaml.h"
+#include "model/drift.h"
 #include "model/model.h"
 #include "sensing/datastream.h"
 #include "sensing/observation.h"
@@ -103,6 +104,7 @@ struct WatchScore {
   base::TimeUs time = 0;
   double score = 0;
   bool valid = false;
+  model::Drift drift;
 };
 const WatchScore* watch_score(const Pipeline& pipeline);
 

@@ -336,6 +336,14 @@ pipeline:
   bench.tick(6);
   ASSERT_EQ(bench.signals.size(), 1u);
   EXPECT_EQ(bench.signals[0].info.detail, "score 2.00");
+  // A detector gives a score and nothing else.
+  std::string low = text;
+  low.replace(low.find("inputs: [v, flow]"), 17, "inputs: [v, flow], gives: low");
+  EXPECT_NE(Spec::parse(*base::Yaml::parse(low, "app.yaml"), files)
+                .error()
+                .message()
+                .find("only a model of remaining life"),
+            std::string::npos);
   // A damaged file, and inputs that do not fit, are told at the place where they are named.
   auto damaged = files;
   damaged["pump.lmod"][40] ^= 1;
@@ -401,7 +409,9 @@ TEST(Watch, AnAlertNamesTheAssetTheSensorsAndWhatWasExpected) {
   EXPECT_EQ(info.asset, "acme/north/water/pump-7");
   EXPECT_EQ(info.model, "digest");
   EXPECT_EQ(info.title, "Unusual behaviour of pump-7: vibration");
-  EXPECT_EQ(info.detail, "vibration 5.4 mm/s, expected 2");
+  EXPECT_EQ(info.detail, "vibration 5.4 mm/s, expected 2 (6.5 σ off)");
+  EXPECT_EQ(info.since, Bench::at(21));
+  EXPECT_NEAR(info.causes[0].deviation, 6.5, 0.2);
   EXPECT_EQ(info.severity, alert::Severity::kHigh);
   EXPECT_NEAR(info.score, 6.8 / 3, 0.01);
   ASSERT_EQ(info.causes.size(), 1u);
@@ -413,6 +423,34 @@ TEST(Watch, AnAlertNamesTheAssetTheSensorsAndWhatWasExpected) {
   for (int s = 60; s < 64; ++s) bench.second(s, 2, 40);
   ASSERT_EQ(bench.signals.size(), 2u);
   EXPECT_FALSE(bench.signals[1].raise);
+}
+
+TEST(Watch, AnAlertSaysSinceWhenTheScoreWasRisingNotOnlySinceItPassedTheLimit) {
+  WatchBench bench;
+  for (int s = 0; s < 100; ++s) bench.second(s, 2 + 0.1 * (s % 3), 40);
+  for (int s = 100; s < 400 && bench.signals.empty(); ++s)
+    bench.second(s, 2.1 + 0.01 * (s - 100), 40);
+  ASSERT_EQ(bench.signals.size(), 1u);
+  const alert::Info& info = bench.signals[0].info;
+  EXPECT_LT(info.since, bench.signals[0].time - 30 * base::kSecond);
+  EXPECT_GT(info.since, Bench::at(100));
+}
+
+TEST(Watch, DataThatLeavesTheRangeOfTrainingQuietlyIsDriftAndHealthyDataIsNone) {
+  const auto drift_of = [](double flow) {
+    model::Model model = two_inputs();
+    model.inputs[1].most = 45;
+    WatchBench bench;
+    bench.pipeline = std::move(*make_watch(
+        model, {{"p7-vib", bound()["v"]}, {"p7-flow", bound()["flow"]}}, {"pump-7", "digest"}));
+    for (int s = 0; s < 8000; ++s) bench.second(s, 2.1, s % 10 == 0 ? flow : 40);
+    EXPECT_TRUE(bench.signals.empty());
+    return watch_score(*bench.pipeline)->drift;
+  };
+  EXPECT_EQ(drift_of(46).level, 0) << "within a tenth of the range";
+  const model::Drift drift = drift_of(48);
+  EXPECT_GT(drift.level, 0.5) << "a third of six hours";
+  EXPECT_EQ(drift.input, 1);
 }
 
 TEST(Watch, AScoreBetweenTheHysteresisAndTheLimitKeepsTheAlert) {

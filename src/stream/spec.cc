@@ -207,23 +207,50 @@ class SpecParser {
     const std::string name = file.text();
     Handle inputs = fields.required("inputs");
     for (Handle& input : inputs.items()) model.inputs.push_back(known(input));
-    if (file.is_scalar()) load_model(file, name, inputs, model);
+    if (file.is_scalar()) load_model(fields, file, name, inputs, model);
     for (const int slot : model.inputs) {
       if (slot < static_cast<int>(spec_->slots())) node.ports |= ports_of(slot);
     }
     node.kind = std::move(model);
   }
 
-  void load_model(Handle file, const std::string& name, Handle inputs, ModelNode& node) {
+  template <class T>
+  static base::Status status_of(const base::Result<T>& result) {
+    return result.ok() ? base::Status() : base::Status(result.error());
+  }
+
+  // What of a prediction the node is: a pipeline's nodes are one number each.
+  void load_gives(Handle fields, model::Kind kind, ModelNode& node) {
+    static constexpr std::array<std::string_view, 3> kGives = {"value", "low", "high"};
+    Handle gives = fields.optional("gives"), label = fields.optional("class");
+    if (gives.present() && kind != model::Kind::kLife)
+      gives.mistake("only a model of remaining life gives value, low or high");
+    if (label.present() && kind != model::Kind::kClass)
+      label.mistake("only a model of classes knows one");
+    if (kind == model::Kind::kLife) {
+      constexpr Gives kOf[] = {Gives::kValue, Gives::kLow, Gives::kHigh};
+      node.gives = kOf[gives.present() ? gives.one_of(kGives, 0) : 0];
+    } else if (kind == model::Kind::kClass) {
+      node.gives = Gives::kClass;
+      node.label = fields.required("class").text();
+    }
+  }
+
+  void load_model(Handle fields, Handle file, const std::string& name, Handle inputs,
+                  ModelNode& node) {
     const auto found = files_.find(name);
     if (found == files_.end()) {
       return file.mistake("the package has no file " + base::quoted(name));
     }
     auto decoded = model::decode_model(found->second);
     if (!decoded.ok()) return file.mistake(decoded.error().message());
-    if (auto detector = model::make_detector(*decoded); !detector.ok()) {
-      return file.mistake(detector.error().message());
-    }
+    const auto kind = model::kind_of(*decoded);
+    if (!kind.ok()) return file.mistake(kind.error().message());
+    const base::Status runs = *kind == model::Kind::kDetector
+                                  ? status_of(model::make_detector(*decoded))
+                                  : status_of(model::make_predictor(*decoded));
+    if (!runs.ok()) return file.mistake(runs.error().message());
+    load_gives(fields, *kind, node);
     node.model = std::move(*decoded);
     const auto& wanted = node.model.inputs;
     if (inputs.is_list() && node.inputs.size() != wanted.size()) {

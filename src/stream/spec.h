@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "model/predictor.h"
 #include "stream/expression.h"
 #include "stream/message.h"
 #include "stream/pipeline.h"
@@ -25,8 +26,12 @@ struct WindowNode {
 struct LetNode {
   Expression is;
 };
+// Which of a prediction's numbers a model node is; kScore: of a detector.
+enum class Gives : std::uint8_t { kScore, kValue, kLow, kHigh, kClass };
 struct ModelNode {
   model::Model model;
+  Gives gives = Gives::kScore;
+  std::string label;        // kClass: the node is this class's probability, 0 when it is another
   std::vector<int> inputs;  // slots, in the order of the model's inputs
 };
 struct RuleNode {

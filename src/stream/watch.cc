@@ -1,37 +1,26 @@
 // The built-in watch: docs/formats/pipeline.md, "The built-in watch".
 #include <algorithm>
-#include <cmath>
 #include <limits>
-#include <numeric>
 
 #include "model/judge.h"
-#include "stream/message.h"
+#include "stream/explain.h"
 #include "stream/pipeline.h"
 #include "stream/timeline.h"
 
 namespace lander::stream {
 namespace {
 
-constexpr double kHigh = 2, kCritical = 4;
-constexpr std::size_t kMostCauses = 5, kMostNamed = 3;
-constexpr double kLeastShare = 0.05, kNamedShare = 0.8;
-
-alert::Severity severity_of(double score) {
-  if (score >= kCritical) return alert::Severity::kCritical;
-  return score >= kHigh ? alert::Severity::kHigh : alert::Severity::kMedium;
-}
-
 class Watch final : public Pipeline {
  public:
   Watch(const model::Model& model, std::unique_ptr<model::Detector> detector,
         std::vector<Input> inputs, const WatchOptions& options)
-      : names_(model.inputs),
-        interval_(model.interval),
+      : interval_(model.interval),
         options_(options),
         detector_(std::move(detector)),
         inputs_(std::move(inputs)),
         frame_(inputs_.size()),
-        weights_(inputs_.size(), 0),
+        explanation_(model.inputs, options.asset),
+        drift_(model),
         judge_(model::judge_options(model.interval)) {}
 
   void step(const sensing::Observation& observation, base::TimeUs now, const Sink& sink) override {
@@ -74,6 +63,7 @@ class Watch final : public Pipeline {
     timeline_.restart();
     detector_->reset();
     judge_.restart();
+    explanation_.restart();
     next_ = kNoTime;
     for (Input& input : inputs_) input.time = kNoTime;
   }
@@ -87,7 +77,8 @@ class Watch final : public Pipeline {
     if (first) return;
     for (std::size_t i = 0; i < inputs_.size(); ++i) frame_[i] = inputs_[i].at(instant, now);
     const model::Score& score = detector_->score(frame_, instant);
-    last_ = {instant, score.score, score.valid};
+    drift_.add(frame_, score);
+    last_ = {instant, score.score, score.valid, drift_.drift()};
     if (score.valid) {
       ++health_.evaluations;
     } else if (health_.evaluations > 0 || now - timeline_.started() > stale_after()) {
@@ -100,7 +91,7 @@ class Watch final : public Pipeline {
 
   void judge(const model::Score& score, base::TimeUs instant, const Sink& sink) {
     const bool stood = judge_.alarm();
-    if (!stood) collect(score);
+    if (!stood) explanation_.add(frame_, score, instant);
     if (judge_.step(score, instant) == stood) return;
     Signal signal;
     signal.raise = !stood;
@@ -108,64 +99,22 @@ class Watch final : public Pipeline {
     signal.time = instant;
     signal.info.asset = options_.asset;
     signal.info.model = options_.model_digest;
-    if (signal.raise) explain(score, signal.info);
+    if (signal.raise) {
+      explanation_.fill(signal.info);
+    } else {
+      explanation_.restart();
+    }
     ++health_.signals;
     sink(signal);
   }
 
-  // Shares over all frames since the score rose: one frame alone is noisy.
-  void collect(const model::Score& score) {
-    if (!score.valid || score.score < 1) {
-      std::fill(weights_.begin(), weights_.end(), 0.0);
-      most_ = 0;
-      return;
-    }
-    for (std::size_t i = 0; i < weights_.size(); ++i) weights_[i] += score.score * score.shares[i];
-    most_ = std::max(most_, score.score);
-  }
-
-  void explain(const model::Score& score, alert::Info& info) const {
-    const double total = std::accumulate(weights_.begin(), weights_.end(), 0.0);
-    std::vector<std::size_t> order(weights_.size());
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    std::stable_sort(order.begin(), order.end(),
-                     [&](std::size_t a, std::size_t b) { return weights_[a] > weights_[b]; });
-    info.score = most_;
-    info.severity = severity_of(most_);
-    std::string named;
-    std::size_t names = 0;
-    double covered = 0;
-    for (const std::size_t i : order) {
-      const double share = total > 0 ? weights_[i] / total : 0;
-      if (info.causes.size() == kMostCauses || (share < kLeastShare && !info.causes.empty())) break;
-      const bool missing = std::isnan(frame_[i]);
-      info.causes.push_back({names_[i].datastream, share, missing ? score.expected[i] : frame_[i],
-                             score.expected[i], names_[i].unit});
-      info.detail += info.detail.empty() ? "" : "; ";
-      info.detail += names_[i].property + " " + (missing ? "missing" : quantity(frame_[i], i)) +
-                     ", expected " + shown(score.expected[i]);
-      if (names < kMostNamed && covered < kNamedShare) {
-        named += (named.empty() ? "" : ", ") + names_[i].property;
-        covered += share;
-        ++names;
-      }
-    }
-    const std::size_t slash = options_.asset.rfind('/');
-    info.title = "Unusual behaviour of " +
-                 (slash == std::string::npos ? options_.asset : options_.asset.substr(slash + 1)) +
-                 ": " + named;
-  }
-  std::string quantity(double value, std::size_t i) const {
-    return shown(value) + (names_[i].unit == "1" ? "" : " " + names_[i].unit);
-  }
-
-  std::vector<model::Input> names_;
   base::DurationUs interval_;
   WatchOptions options_;
   std::unique_ptr<model::Detector> detector_;
   std::vector<Input> inputs_;
-  std::vector<double> frame_, weights_;
-  double most_ = 0;
+  std::vector<double> frame_;
+  Explanation explanation_;
+  model::DriftWatch drift_;
   base::TimeUs next_ = kNoTime;
   model::Judge judge_;
   Timeline timeline_;

@@ -132,13 +132,13 @@ Result<TimeUs> parse_time(std::string_view text) {
 bool is_missing(std::string_view cell) {
   cell = trim(cell);
   if (cell.empty()) return true;
-  static constexpr std::string_view kWords[] = {"nan", "null", "na",  "n/a", "none",
-                                                "nil", "-",    "--",  "?",   "<na>",
-                                                "nat", "-nan", "#n/a"};
+  static constexpr std::string_view kWords[] = {"nan", "null", "na",   "n/a", "none", "nil", "-",
+                                                "--",  "?",    "<na>", "nat", "-nan", "#n/a"};
   if (cell.size() > 5) return false;
   std::array<char, 5> lower{};
-  std::transform(cell.begin(), cell.end(), lower.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  std::transform(cell.begin(), cell.end(), lower.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
   const std::string_view word(lower.data(), cell.size());
   return std::find(std::begin(kWords), std::end(kWords), word) != std::end(kWords);
 }

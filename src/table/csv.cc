@@ -67,7 +67,8 @@ Result<CsvReader> CsvReader::start(CsvReader reader) {
   if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF"))
     return Error(Code::kInvalid, "the text is UTF-16: save it as UTF-8");
   if (!reader.read_ && text.find('\0') != text.npos) {
-    const auto line = std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(text.find('\0')), '\n');
+    const auto line =
+        std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(text.find('\0')), '\n');
     reader.fail(static_cast<std::uint64_t>(line) + 1, "a NUL byte: this is no text");
     return reader.status_.error();
   }
@@ -161,7 +162,8 @@ bool CsvReader::fill() {
   if (got == 0) read_ = nullptr;
   const auto nul = text_.find('\0', have);
   if (nul == text_.npos) return got > 0;
-  const auto lines = std::count(text_.begin(), text_.begin() + static_cast<std::ptrdiff_t>(nul), '\n');
+  const auto lines =
+      std::count(text_.begin(), text_.begin() + static_cast<std::ptrdiff_t>(nul), '\n');
   return fail(row_line_ + static_cast<std::uint64_t>(lines), "a NUL byte: this is no text");
 }
 

@@ -30,8 +30,9 @@ bool is_label(std::string_view name) {
   static constexpr std::string_view kNames[] = {
       "anomaly", "is_anomaly", "changepoint", "label", "labels", "class", "target", "fault", "rul"};
   std::string lower(name.substr(0, 20));
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
   return std::find(std::begin(kNames), std::end(kNames), lower) != std::end(kNames);
 }
 
@@ -105,15 +106,14 @@ Status Recording::choose_columns(const RecordingOptions& options) {
     notes_.push_back("no header: columns are called 1 to " + std::to_string(taken.size()));
   choose_sensors(taken);
   if (!sensors_.empty()) return {};
-  return Error(Code::kInvalid,
-               "no column of numbers is left: the first line has " +
-                   std::to_string(taken.size()) + (taken.size() == 1 ? " column" : " columns") +
-                   ", apart by " +
-                   (reader_.separator() == ' ' ? std::string("blanks")
-                    : reader_.separator() == '\t'
-                        ? std::string("tabs")
-                        : "\"" + std::string(1, reader_.separator()) + "\"") +
-                   "; expected a table of rows over time and one column a sensor");
+  return Error(
+      Code::kInvalid,
+      "no column of numbers is left: the first line has " + std::to_string(taken.size()) +
+          (taken.size() == 1 ? " column" : " columns") + ", apart by " +
+          (reader_.separator() == ' '    ? std::string("blanks")
+           : reader_.separator() == '\t' ? std::string("tabs")
+                                         : "\"" + std::string(1, reader_.separator()) + "\"") +
+          "; expected a table of rows over time and one column a sensor");
 }
 
 // "a,b" is the column of that name, else a and b. One that is not there is told: of many files some

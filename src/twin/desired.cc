@@ -10,8 +10,9 @@
 namespace lander::twin {
 namespace {
 
-constexpr std::uint64_t kFormat = 2;
-constexpr std::uint64_t kWithoutCarriers = 1;  // how one is written that has none
+constexpr std::uint64_t kFormat = 3;
+constexpr std::uint64_t kWithoutModels = 2;    // how one is written whose models do the usual
+constexpr std::uint64_t kWithoutCarriers = 1;  // and that has no carriers
 constexpr std::size_t kMaxTextBytes = 1024;
 constexpr std::size_t kMaxUrlBytes = 2048;
 constexpr std::size_t kMaxPins = 64;
@@ -115,10 +116,10 @@ base::Result<std::optional<Webhook>> read_webhook(base::CborReader& in) {
 base::Result<Desired> read_desired(base::CborReader& in) {
   Desired out;
   LANDER_ASSIGN(const std::uint64_t fields, in.array());
-  const bool carriers = fields == 11;
-  if (fields != 10 && !carriers) return in.corrupt("a desired state of 10 or 11 fields");
+  if (fields < 10 || fields > 12) return in.corrupt("a desired state of 10 to 12 fields");
+  const bool carriers = fields >= 11, models = fields == 12;
   LANDER_ASSIGN(const std::uint64_t format, in.unsigned_integer());
-  if (format != (carriers ? kFormat : kWithoutCarriers)) {
+  if (format != fields - 9) {
     return base::Error(base::Code::kUnsupported,
                        "format " + std::to_string(format) + ": made by another version");
   }
@@ -147,11 +148,16 @@ base::Result<Desired> read_desired(base::CborReader& in) {
   LANDER_ASSIGN(out.commit_interval, in.integer());
   if (carriers) {
     LANDER_ASSIGN(const std::uint64_t count, in.array_up_to(carrier::kMaxCarriers, "carriers"));
-    if (count == 0) return in.corrupt("a carrier");
+    if (count == 0 && !models) return in.corrupt("a carrier");
     for (std::uint64_t i = 0; i < count; ++i) {
       LANDER_ASSIGN(carrier::Config config, read_carrier(in));
       out.carriers.push_back(std::move(config));
     }
+  }
+  if (models) {
+    LANDER_ASSIGN(const std::uint8_t autonomy, in.enumerator(3, "an autonomy"));
+    out.autonomy = static_cast<Autonomy>(autonomy);
+    if (out.autonomy == Desired().autonomy) return in.corrupt("an autonomy that is not the usual");
   }
   LANDER_TRY(in.end());
   return out;
@@ -218,8 +224,10 @@ base::Status valid(const Desired& desired) {
 
 base::Bytes encode(const Desired& desired) {
   base::CborWriter out;
-  const bool carriers = !desired.carriers.empty();
-  out.array(carriers ? 11 : 10).unsigned_integer(carriers ? kFormat : kWithoutCarriers);
+  const bool models = desired.autonomy != Desired().autonomy;
+  const bool carriers = models || !desired.carriers.empty();
+  out.array(models ? 12 : carriers ? 11 : 10);
+  out.unsigned_integer(models ? kFormat : carriers ? kWithoutModels : kWithoutCarriers);
   out.unsigned_integer(desired.revision);
   out.unsigned_integer(static_cast<std::uint64_t>(desired.origin)).text(desired.author);
   out.integer(desired.created).array(desired.sources.size());
@@ -238,6 +246,7 @@ base::Bytes encode(const Desired& desired) {
     out.array(desired.carriers.size());
     for (const auto& config : desired.carriers) put(out, config);
   }
+  if (models) out.unsigned_integer(static_cast<std::uint64_t>(desired.autonomy));
   return out.take();
 }
 

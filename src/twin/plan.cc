@@ -53,6 +53,7 @@ class Planner {
     }
     if (!equal(running_.webhook, wanted_.webhook)) out.push_back({ActionKind::kSetWebhook, ""});
     if (running_.carriers != wanted_.carriers) out.push_back({ActionKind::kSetCarriers, ""});
+    if (running_.autonomy != wanted_.autonomy) out.push_back({ActionKind::kSetAutonomy, ""});
     for (const ActionKind kind :
          {ActionKind::kDeclare, ActionKind::kRemoveApp, ActionKind::kStopSource,
           ActionKind::kRetire, ActionKind::kStartSource, ActionKind::kInstallApp,
@@ -132,10 +133,16 @@ std::vector<Action> plan(const Desired& running, const Desired& wanted) {
   return Planner(running, wanted).plan();
 }
 
+std::string_view to_string(Autonomy autonomy) {
+  constexpr std::array<std::string_view, 3> kNames = {"none", "shadow", "promote"};
+  return kNames[static_cast<std::size_t>(autonomy)];
+}
+
 std::string to_text(const Action& action) {
-  constexpr std::array<std::string_view, 10> kTexts = {
-      "stop source/", "start source/", "declare datastream/", "retire datastream/", "install app/",
-      "remove app/",  "set webhook",   "set commit interval", "bind app/",          "set carriers"};
+  constexpr std::array<std::string_view, 11> kTexts = {
+      "stop source/", "start source/", "declare datastream/",   "retire datastream/",
+      "install app/", "remove app/",   "set webhook",           "set commit interval",
+      "bind app/",    "set carriers",  "set autonomy of models"};
   return std::string(kTexts[static_cast<std::size_t>(action.kind)]) + action.id;
 }
 

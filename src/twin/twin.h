@@ -29,6 +29,11 @@ struct Webhook {
   std::uint8_t least_severity = 1;  // alert::Severity
 };
 
+// How far a site's models go by themselves: learn nothing; learn anew and run it as the shadow; let
+// a shadow that is no worse watch.
+enum class Autonomy : std::uint8_t { kNone = 0, kShadow = 1, kPromote = 2 };
+std::string_view to_string(Autonomy autonomy);  // "none", "shadow", "promote"
+
 struct Desired {
   std::uint64_t revision = 0;
   Origin origin = Origin::kHub;
@@ -42,6 +47,7 @@ struct Desired {
   // How the site reaches its hub, beside HTTPS, which it always has; one of type "https" says on
   // what terms it has that.
   std::vector<carrier::Config> carriers;
+  Autonomy autonomy = Autonomy::kShadow;  // of models
 };
 
 inline constexpr std::size_t kMaxSources = 64;
@@ -117,6 +123,7 @@ enum class ActionKind : std::uint8_t {
   kSetCommitInterval,
   kRebindApp,
   kSetCarriers,
+  kSetAutonomy,
 };
 struct Action {
   ActionKind kind;

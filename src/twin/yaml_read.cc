@@ -26,6 +26,8 @@ constexpr std::array<std::string_view, 7> kKinds = {"number",   "integer", "bool
                                                     "waveform", "object",  "interval"};
 constexpr std::array<std::string_view, 4> kSeverities = {"low", "medium", "high", "critical"};
 
+constexpr std::array<std::string_view, 3> kAutonomies = {"none", "shadow", "promote"};
+
 void expect(Yaml& at, const base::Status& status) {
   if (!status.ok() && at.present()) at.mistake(status.error().message());
 }
@@ -224,6 +226,7 @@ class Reader {
     read_sources();
     read_datastreams();
     read_webhook();
+    read_models();
     out_.commit_interval = read_duration(root_.optional("commit_interval"), out_.commit_interval,
                                          kMinCommitInterval, kMaxCommitInterval);
     if (Yaml list = root_.optional("carriers"); list.present()) out_.carriers = read_carriers(list);
@@ -403,6 +406,13 @@ class Reader {
     out.least_severity = static_cast<std::uint8_t>(
         at.optional("least_severity").one_of(kSeverities, out.least_severity));
     out_.webhook = std::move(out);
+  }
+
+  void read_models() {
+    Yaml at = root_.optional("models");
+    if (!at.present()) return;
+    out_.autonomy = static_cast<Autonomy>(
+        at.required("autonomy").one_of(kAutonomies, static_cast<std::size_t>(out_.autonomy)));
   }
 
   void read_bindings() {

@@ -312,5 +312,21 @@ TEST(Yaml, HostileTextIsRefusedAndNothingElse) {
   }
 }
 
+TEST(Yaml, HowFarModelsGoByThemselvesIsReadKeptWrittenAndReadByOlderSitesWhereItIsTheUsual) {
+  const Desired base = *parse_yaml("commit_interval: 1s\n", "x", {});
+  EXPECT_EQ(base.autonomy, Autonomy::kShadow);
+  EXPECT_EQ(encode(base)[1], 1) << "a format that sites of before read";
+  const auto promote = parse_yaml("models: {autonomy: promote}\n", "x", base);
+  ASSERT_TRUE(promote.ok()) << promote.error().message();
+  EXPECT_EQ(promote->autonomy, Autonomy::kPromote);
+  EXPECT_EQ(decode_desired(encode(*promote))->autonomy, Autonomy::kPromote);
+  EXPECT_EQ(parse_yaml("commit_interval: 2s\n", "x", *promote)->autonomy, Autonomy::kPromote);
+  EXPECT_EQ(parse_yaml(to_yaml(*promote), "x", base)->autonomy, Autonomy::kPromote);
+  EXPECT_EQ(to_text(plan(base, *promote).at(0)), "set autonomy of models");
+  const auto wrong = parse_yaml("models: {autonomy: full}\n", "x", base);
+  ASSERT_FALSE(wrong.ok());
+  EXPECT_NE(wrong.error().message().find("x:1:20"), std::string::npos) << wrong.error().message();
+}
+
 }  // namespace
 }  // namespace lander::twin

@@ -258,6 +258,9 @@ std::string to_yaml(const Desired& desired) {
   } else {
     out.put("webhook", "none");
   }
+  out.open("models");
+  out.put("autonomy", scalar(to_string(desired.autonomy)));
+  out.close();
   write_list(out, "carriers", desired.carriers);
   write_list(out, "sources", desired.sources);
   write_list(out, "datastreams", desired.datastreams);

@@ -122,6 +122,28 @@ promise('An alert comes by itself, explains itself, and acknowledging it at the 
   await bo.leave();
 });
 
+promise('A technician judges an alert with one tap on a phone, and the hub knows', async () => {
+  const [{ id }] = await servers.lander_json('site', 'alerts', '--all');
+  const anna = await visit('site', { width: 360, height: 740 });
+  await anna.open(`#/sites/pump-7/alerts/${id}`, '.verdicts');
+  for (const name of ['A real fault', 'False alarm', 'Maintenance', 'Sensor fault']) {
+    const box = await anna.button(name).boundingBox();
+    assert.ok(box.height >= 48 && box.width >= 120, `${name} is large enough for a thumb: ${box.width} x ${box.height}`);
+  }
+  assert.ok((await anna.wider_than_screen()) <= 0, 'nothing is wider than the phone');
+  await anna.page.fill('#verdict textarea', 'flushing, as every Monday');
+  await anna.button('False alarm').click();
+  await anna.page.waitForSelector('#verdict .verdict-line');
+  assert.match(await anna.text('#verdict .verdict-line'), /False alarm[^]*Admin[^]*flushing/);
+  await anna.leave();
+
+  const bo = await visit('hub');
+  await bo.open(`#/sites/pump-7/alerts/${id}`, '.story');
+  await until('the hub to know', async () => /judged it: false alarm[^]*flushing/.test(await bo.text('.story')));
+  await bo.leave();
+  assert.equal((await servers.lander_json('hub', 'alerts', 'show', id)).verdict, 'false');
+});
+
 promise('A viewer sees everything and no button that changes anything', async () => {
   const kPages = {
     hub: ['#/', '#/alerts', '#/rollouts', '#/sites/pump-7/config', '#/sites/pump-7/alerts', '#/sites/pump-7/store'],

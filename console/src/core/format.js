@@ -63,6 +63,8 @@ export const words = (id) => {
   const text = kKnown[id] ?? String(id ?? '').replace(/[-_]/g, ' ');
   return text.charAt(0).toUpperCase() + text.slice(1);
 };
+// What a person found behind an alarm.
+export const kVerdicts = { true: 'A real fault', false: 'False alarm', maintenance: 'Maintenance', 'sensor-fault': 'Sensor fault' };
 // "user:anna@site" -> "anna, at the site"
 export const actor = (who) => {
   const match = /^user:(.*)@(site|hub)$/.exec(who || '');

@@ -5,11 +5,15 @@ import { path } from '../core/api.js';
 import { useData } from '../core/data.js';
 import { to } from '../core/router.js';
 import { may } from '../core/session.js';
-import { actor, number, percent, unit_text, with_unit, words } from '../core/format.js';
+import { actor, kVerdicts, number, percent, unit_text, with_unit, words } from '../core/format.js';
 import { Button, Card, Facts, Field, Loaded, Problem, Time } from '../parts/basics.js';
 import { AlertState, Brief, Severity } from '../parts/badges.js';
 import { Chart } from '../parts/chart.js';
 import { useAlertEvent } from './alerts.js';
+
+// How far from what was expected: as a number with its direction, so that nobody needs the colour.
+const sigmas = (by) =>
+  Number.isFinite(by) && html` <span class="sigmas ${Math.abs(by) >= 3 ? 'far' : ''}" title="Standard deviations of what is usual">${by > 0 ? '▲' : '▼'} ${number(Math.abs(by), 2)} σ</span>`;
 
 const Causes = ({ of }) => html`<ul class="causes">
   ${of.map(
@@ -17,7 +21,7 @@ const Causes = ({ of }) => html`<ul class="causes">
       <span class="cause-name">${c.datastream}</span>
       <span class="cause-bar" aria-hidden="true"><span style="width:${100 * Math.max(0.01, Math.min(1, c.share))}%"></span></span>
       <span class="num cause-share">${percent(c.share)}</span>
-      <span class="cause-values muted num">${with_unit(c.value, c.unit)}${Number.isFinite(c.expected) ? html`, expected ${with_unit(c.expected, c.unit)}` : ''}</span>
+      <span class="cause-values num"><b>${with_unit(c.value, c.unit)}</b>${Number.isFinite(c.expected) ? html` <span class="muted">expected ${with_unit(c.expected, c.unit)}</span>` : ''}${sigmas(c.deviation)}</span>
     </li>`,
   )}
 </ul>`;
@@ -40,16 +44,46 @@ function Evidence({ alert, datastreams }) {
     })}</div>`;
 }
 
+function Similar({ alert }) {
+  const of = alert.similar;
+  if (!of) return null;
+  return html`<${Card} title="It looked like this before">
+    <p><a href=${to('sites', alert.site, 'alerts', of.alert)}>${of.title}</a></p>
+    <p class="alert-line muted"><span><${Time} at=${of.raised} /></span><span>${percent(of.likeness)} alike</span></p>
+    <p class="verdict-line"><b>${of.verdict ? kVerdicts[of.verdict] : 'Nobody judged it yet.'}</b>${of.note && html` <q>${of.note}</q>`}</p>
+  <//>`;
+}
+
 const kEvents = {
   raise: 'raised it', clear: 'cleared it', acknowledge: 'acknowledged it', shelve: 'shelved it', unshelve: 'took it off the shelf',
-  suppress: 'suppressed it', unsuppress: 'ended the suppression', 'out-of-service': 'took it out of service', 'in-service': 'put it back in service',
+  suppress: 'suppressed it', unsuppress: 'ended the suppression', 'out-of-service': 'took it out of service', 'in-service': 'put it back in service', verdict: 'judged it',
 };
 const Story = ({ events }) => html`<ol class="story">
   ${[...events].reverse().map(
-    (e) => html`<li key=${e.id}><span><b>${words(actor(e.actor))}</b> ${kEvents[e.kind] ?? e.kind}</span> <span class="muted"><${Time} at=${e.time} /></span>
+    (e) => html`<li key=${e.id}><span><b>${words(actor(e.actor))}</b> ${kEvents[e.kind] ?? e.kind}${e.verdict && html`: <b>${kVerdicts[e.verdict].toLowerCase()}</b>`}</span> <span class="muted"><${Time} at=${e.time} /></span>
       ${e.comment && html`<q>${e.comment}</q>`}</li>`,
   )}
 </ol>`;
+
+// What was behind it: one tap on a phone. The note goes with it.
+function Verdict({ alert, changed }) {
+  const [note, set_note] = useState('');
+  const event = useAlertEvent(alert, changed);
+  const judge = async (verdict) => {
+    if (await event.run('verdict', { verdict, ...(note.trim() ? { comment: note.trim() } : {}) })) set_note('');
+  };
+  return html`<${Card} title="What was behind it?" kind="verdict" id="verdict">
+    <p class="hint">The next training learns from this: false alarms get fewer, true ones are looked for.</p>
+    ${alert.verdict && html`<p class="verdict-line"><b>${kVerdicts[alert.verdict]}</b> <span class="muted">${words(actor(alert.judged_by))}, <${Time} at=${alert.judged} /></span>${alert.note && html`<q>${alert.note}</q>`}</p>`}
+    <${Field} label="Note" hint="What was found or done; optional">
+      <textarea rows="2" maxlength="1000" value=${note} onInput=${(e) => set_note(e.target.value)}></textarea>
+    <//>
+    <${Problem} error=${event.error} />
+    <div class="verdicts" role="group" aria-label="Verdict">
+      ${Object.entries(kVerdicts).map(([key, text]) => html`<button type="button" class="button verdict-button ${key}" disabled=${event.busy} aria-pressed=${alert.verdict === key ? 'true' : 'false'} onClick=${() => judge(key)}>${text}</button>`)}
+    </div>
+  <//>`;
+}
 
 function Actions({ alert, changed }) {
   const [comment, set_comment] = useState('');
@@ -80,17 +114,21 @@ const Detail = ({ alert, datastreams, changed }) => html`
   </header>
   <div class="columns">
     <div>
-      ${alert.causes.length > 0 && html`<${Card} title="What explains it"><${Causes} of=${alert.causes} /><//>`}
+      ${alert.causes.length > 0 && html`<${Card} title="What explains it">${alert.since && html`<p class="hint">Rising since <${Time} at=${alert.since} /></p>`}<${Causes} of=${alert.causes} /><//>`}
+      <${Similar} alert=${alert} />
       <${Card} title="Evidence"><${Evidence} alert=${alert} datastreams=${datastreams} /><//>
     </div>
     <div>
+      ${may('handle_alerts') && html`<${Verdict} alert=${alert} changed=${changed} />`}
       ${may('handle_alerts') && html`<${Actions} alert=${alert} changed=${changed} />`}
       <${Card} title="Facts"><${Facts} of=${[
         ['Asset', alert.asset],
+        ['Rising since', alert.since && html`<${Time} at=${alert.since} />`],
         ['Raised', html`<${Time} at=${alert.raised} />`],
         ['Cleared', html`<${Time} at=${alert.cleared} none="still active" />`],
         ['Acknowledged', html`<${Time} at=${alert.acknowledged} none="not yet" />`],
         ['By', actor(alert.acknowledged_by)],
+        ['Verdict', alert.verdict && kVerdicts[alert.verdict]],
         ['Score', alert.score !== null && `${number(alert.score)} (limit 1)`],
         ['Rule', html`<code>${alert.rule}</code>`],
         ['Model', alert.model && html`<code title=${alert.model}>${alert.model.slice(0, 19)}…</code>`],

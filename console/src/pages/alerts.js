@@ -5,13 +5,13 @@ import { path, post } from '../core/api.js';
 import { useAction, useData } from '../core/data.js';
 import { to } from '../core/router.js';
 import { may } from '../core/session.js';
-import { percent } from '../core/format.js';
+import { kVerdicts, percent } from '../core/format.js';
 import { Ago, Button, Empty, Loaded, Switch } from '../parts/basics.js';
 import { AlertState, Brief, kSeverities, Severity } from '../parts/badges.js';
 import { tell } from '../parts/toast.js';
 
 export const kOpen = ['active-unacknowledged', 'active-acknowledged', 'cleared-unacknowledged'];
-const kDone = { acknowledge: 'Acknowledged.', shelve: 'Shelved.', unshelve: 'Taken off the shelf.' };
+const kDone = { acknowledge: 'Acknowledged.', shelve: 'Shelved.', unshelve: 'Taken off the shelf.', verdict: 'Thank you: the next training learns from it.' };
 
 // { run(kind, more), busy }: one event of an alert, and a word about it.
 export function useAlertEvent(alert, then) {
@@ -34,7 +34,7 @@ function AlertRow({ alert, with_site, changed }) {
   return html`<li class="alert ${alert.severity} ${alert.active ? 'active' : ''}">
     <div class="alert-main">
       <p class="alert-title"><a href=${to('sites', alert.site, 'alerts', alert.id)}>${alert.title}</a></p>
-      <p class="alert-line"><${Severity} of=${alert.severity} /><${AlertState} of=${alert.state} /><${Brief} of=${alert} /></p>
+      <p class="alert-line"><${Severity} of=${alert.severity} /><${AlertState} of=${alert.state} />${alert.verdict && html`<span class="muted">${kVerdicts[alert.verdict]}</span>`}<${Brief} of=${alert} /></p>
       <p class="alert-line muted">
         ${with_site && html`<a href=${to('sites', alert.site)}>${alert.site}</a>`}<span>${alert.asset}</span><span>raised <${Ago} at=${alert.raised} /></span>
         ${alert.cleared && !alert.active && html`<span>cleared <${Ago} at=${alert.cleared} /></span>`}

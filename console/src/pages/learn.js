@@ -75,7 +75,7 @@ export function Learn({ site, onClose, made }) {
     if (answer) set_id(answer.job);
   };
   const form = () => html`
-    <p>Choose a time in which the equipment was healthy. Times with open alerts are left out.</p>
+    <p>Choose a time in which the equipment was healthy. Times of alarms are left out, but for those that were judged false.</p>
     <${Field} label="Asset"><select value=${asset} onChange=${(e) => set_asset(e.target.value)}>${assets.map((a) => html`<option value=${a}>${a}</option>`)}</select><//>
     <${Field} label="Learn from the last"><select value=${last} onChange=${(e) => set_last(e.target.value)}>${kSpans.map(([key, text]) => html`<option value=${key}>${text}</option>`)}</select><//>
     <div class="readiness"><${Loaded} from=${readiness} what="what is stored">${(r) => html`<${Readiness} of=${r} />`}<//></div>

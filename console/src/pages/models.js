@@ -4,7 +4,7 @@ import { html } from '../core/html.js';
 import { path, post } from '../core/api.js';
 import { useAction, useData } from '../core/data.js';
 import { may, on_hub } from '../core/session.js';
-import { actor, count, duration, number, unit_text, words } from '../core/format.js';
+import { actor, count, duration, number, percent, unit_text, words } from '../core/format.js';
 import { Button, Card, Empty, Facts, Loaded, Problem, Time } from '../parts/basics.js';
 import { Badge } from '../parts/badges.js';
 import { tell } from '../parts/toast.js';
@@ -44,6 +44,29 @@ function One({ model, score, role, level, title }) {
   </div>`;
 }
 
+const kPhases = {
+  watching: ['ok', 'Watching', 'Trains anew on drift, three new verdicts, or after 30 days'],
+  training: ['info', 'Training', 'In the background; capture goes first'],
+  shadowing: ['info', 'Trying a shadow', 'It runs beside the active model for a day'],
+  comparing: ['info', 'Comparing', 'Shadow and active model on data that neither learned from'],
+  proposed: ['warn', 'Shadow is no worse', 'A person promotes it'],
+  probation: ['info', 'On probation', 'Rolled back by itself when it alarms too often'],
+};
+const kAutonomy = { none: 'does nothing by itself', shadow: 'learns by itself, a person promotes', promote: 'learns and promotes by itself' };
+function Loop({ of }) {
+  if (!of) return null;
+  const [level, text, title] = kPhases[of.phase] ?? ['off', words(of.phase)];
+  return html`<p class="loop"><${Badge} level=${level} title=${title}>${text}<//><span class="muted">${kAutonomy[of.autonomy]}</span>
+    <span class="muted">${count(of.verdicts, 'verdict')}${of.new_verdicts ? `, ${of.new_verdicts} new` : ''}</span>
+    ${of.drift > 0.2 && html`<span class="${of.drift >= 1 ? 'warn-text' : 'muted'}">drift ${percent(of.drift)}${of.drift_reason ? `: ${of.drift_reason}` : ''}</span>`}</p>`;
+}
+
+const kHappenings = { trained: 'info', refused: 'warn', proposed: 'warn', promoted: 'ok', 'rolled-back': 'bad', proven: 'ok' };
+const History = ({ of }) => of?.length > 0 && html`<details><summary>${count(of.length, 'step')} so far, the newest <${Time} at=${of[0].time} /></summary>
+  <ol class="history">${of.map((e) => html`<li><${Badge} level=${kHappenings[e.what]}>${words(e.what)}<//><span>${short(e.model)} <span class="muted"><${Time} at=${e.time} />, ${e.actor === 'site' ? 'by itself' : actor(e.actor)}</span></span>
+    <span class="why">${e.reason}${e.numbers.length > 0 && html` <span class="muted">${e.numbers.map((n) => `${words(n.name).toLowerCase()} ${number(n.value)}`).join(', ')}</span>`}</span></li>`)}</ol>
+</details>`;
+
 function Asset({ site, entry, changed }) {
   const change = useAction((what) => post(path`/sites/${site}/models/` + what, { asset: entry.asset }));
   const run = async (what, text) => {
@@ -55,7 +78,9 @@ function Asset({ site, entry, changed }) {
     ${entry.previous && html`<${Button} kind="small" busy=${change.busy} onClick=${() => run('rollback', 'The previous model is active again.')}>Roll back<//>`}`;
   return html`<${Card} title=${entry.asset} side=${buttons}>
     <${Problem} error=${change.error} />
+    <${Loop} of=${entry.loop} />
     <div class="model-row">${kRoles.map(([key, role, level, title]) => html`<${One} model=${entry[key]} score=${entry[key === 'active' ? 'watch_score' : `${key}_score`]} role=${role} level=${level} title=${title} />`)}</div>
+    <${History} of=${entry.history} />
   <//>`;
 }
 
