@@ -22,8 +22,8 @@ constexpr std::size_t kSampled = 20'000;  // rows that are enough for a median
 constexpr double kLeastVariance = 1e-4;   // of a direction of e
 constexpr double kLeastOfMedian = 0.01;   // and as a share of the median direction's
 constexpr double kEmpiricalMargin = 1.1;
-constexpr double kWidening = 2;    // what is harmless then scores at most 1/sqrt(2)
-constexpr double kSeasons = 1.35;  // what the weeks of training did not bring
+constexpr double kSeasons = 1.2;  // what the weeks of training did not bring
+constexpr double kWidening = 2;   // what is harmless then scores at most 1/sqrt(2)
 // What less than a day cannot know: how far things wander. docs/intelligence/watch.md, "Little
 // data".
 constexpr double kYoungTolerance = 0.02;  // of an input's own size
@@ -372,11 +372,6 @@ base::Result<model::Model> train(const Frames& frames, const Request& request,
     harmless +=
         kWidening / (static_cast<double>(n) * p.pattern.at * p.pattern.at) * d * d.transpose();
   }
-  set_pattern(c, fit, p);
-  LANDER_TRY(model::validate(p));
-  const std::vector<std::vector<double>> held = patterns(c, parts.held, p);
-  LANDER_ASSIGN(const std::size_t blocks, set_pattern_limit(c, held, patterns(c, parts.fit, p),
-                                                            request.false_alarms_per_day, p));
   tell(0.8);
   set_pattern(c, moments(c, found.stretches, p), harmless, p);
   const double harmless_score = allow_harmless(frames, found.used, p);
