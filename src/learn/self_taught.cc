@@ -60,9 +60,9 @@ void put_before(const Rows& older, base::DurationUs gap, Rows& to) {
 
 double youth(double seen, double unit) { return 1 / (1 + seen / unit); }
 
-class Detector final : public SelfTaught {
+class SelfTaughtDetector final : public SelfTaught {
  public:
-  explicit Detector(const SelfTaughtOptions& options)
+  explicit SelfTaughtDetector(const SelfTaughtOptions& options)
       : inputs_(options.inputs),
         interval_(options.interval),
         most_(std::max(options.most_bytes / (inputs_ * sizeof(float) + sizeof(base::TimeUs)),
@@ -271,7 +271,7 @@ std::unique_ptr<SelfTaught> make_self_taught(const SelfTaughtOptions& options) {
   LANDER_CHECK(options.inputs >= 2 && options.inputs <= kMaxSelfTaughtInputs);
   LANDER_CHECK(options.interval > 0 && options.interval <= base::kDay);
   LANDER_CHECK(options.false_alarms_per_day > 0);
-  return std::make_unique<Detector>(options);
+  return std::make_unique<SelfTaughtDetector>(options);
 }
 
 }  // namespace lander::learn
