@@ -43,6 +43,13 @@ class Features {
   std::span<const double> wave(std::size_t i) const {
     return {&points_[i * kWavePoints], kWavePoints};
   }
+  // Of the last row described, of each wave, in terms of the middle 96 % of its values: where it
+  // lies and how high it is, in its unit (of the axis only its range); its points; and its slope (of
+  // a closed curve along the axis, up and down, else along its points). Without the axis' points and
+  // slope, and without the tail of a closed curve at which nothing moves. NaN where missing.
+  std::span<const float> scales() const { return scales_; }
+  std::span<const float> course() const { return course_; }
+  std::span<const float> slopes() const { return slopes_; }
   // The first input of what feature f is of.
   std::size_t input_of(std::size_t f) const { return inputs_of_[f]; }
 
@@ -56,7 +63,10 @@ class Features {
   void levels(double low_of_wave, double range_of_wave);
   void shape(std::span<const double> half);
   void crossings(std::span<const double> half);
-  void course(std::size_t wave);
+  void segments(std::size_t wave);
+  void scale(double low, double high, double up, double down);
+  void trace(std::span<const double> values);
+  void slope(std::span<const double> values, double range);
   void put(double value);
 
   Layout layout_;
@@ -64,6 +74,7 @@ class Features {
   std::vector<double> points_;  // waves x kWavePoints
   std::vector<bool> known_;     // one a wave
   std::vector<double> sorted_, x_, y_, up_, down_, work_;
+  std::vector<float> scales_, course_, slopes_;
   std::span<float> out_;  // of the row that is being described
   std::size_t at_ = 0;
 };
