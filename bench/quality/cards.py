@@ -86,9 +86,11 @@ def one(lander, learned, told, folder):
     train, test, model, out = folder / "train.csv", folder / "test.csv", folder / "model", folder / "out.csv"
     write(train, learned, True)
     write(test, told, False)
-    subprocess.run([lander, "learn", "--kind", "class", "--label", "label", train, "-o", model], check=True,
-                   stdout=subprocess.DEVNULL)
-    subprocess.run([lander, "predict", test, "-m", model, "-o", out], check=True, stdout=subprocess.DEVNULL)
+    for command in (["learn", "--kind", "class", "--label", "label", train, "-o", model],
+                    ["predict", test, "-m", model, "-o", out]):
+        done = subprocess.run([lander, *command], capture_output=True, text=True)
+        if done.returncode != 0:
+            raise SystemExit(f"lander {command[0]}: {done.stderr}")
     with out.open(newline="") as file:
         rows = list(csv.DictReader(file))
     right = [row["prediction"] == card[0] for row, card in zip(rows, told, strict=True)]

@@ -50,6 +50,8 @@ TEST_F(CliTest, EveryCommandHasHelpWithAnExample) {
                                                      {"apply"},
                                                      {"readiness"},
                                                      {"learn"},
+                                                     {"detect"},
+                                                     {"predict"},
                                                      {"model", "list"},
                                                      {"model", "show"},
                                                      {"model", "promote"},

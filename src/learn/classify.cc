@@ -3,11 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
-#include <random>
 
-#include "base/check.h"
 #include "learn/boost.h"
+#include "learn/classify_table.h"
 #include "learn/forest.h"
 #include "learn/inspect.h"
 #include "learn/kernel.h"
@@ -17,62 +15,13 @@
 namespace lander::learn {
 namespace {
 
-using Rows = std::vector<std::uint32_t>;
-
 constexpr std::uint64_t kSeed = 6;
-constexpr std::size_t kLeastRows = 4, kMostToShape = 800;
+constexpr std::size_t kMostToShape = 800;
 constexpr std::size_t kSupportBytes = 4 << 20;  // of one kernel
-constexpr std::size_t kForestNodes = 300000;    // 6 bytes each in the model
 constexpr std::size_t kTrees = 300, kTreesToJudge = 150;
 constexpr std::size_t kRounds = 240, kRoundStep = 20, kBoostedTrees = 1500;
 constexpr double kLoyalty = 30;       // to the usual weights
 constexpr double kKnownShare = 0.99;  // of learned rows that the limit to the unknown lets pass
-
-// Rows that are learned, as features.
-struct Table {
-  // Row-major: rows x features, rows x counts, rows x points.
-  std::size_t features = 0, counts = 0, points = 0;
-  model::View all;
-  std::vector<std::uint32_t> classes;  // one a row
-  std::size_t class_count = 0;
-  std::size_t rows() const { return classes.size(); }
-};
-
-double uniform(std::mt19937_64& random) { return static_cast<double>(random() >> 11) * 0x1p-53; }
-
-void shuffle(Rows& rows, std::mt19937_64& random) {
-  for (std::size_t i = rows.size(); i > 1; --i) {
-    std::swap(rows[i - 1], rows[static_cast<std::size_t>(uniform(random) * double(i))]);
-  }
-}
-
-// Stratified: the fold of each row.
-std::vector<std::size_t> folds_of(const Table& table, std::size_t folds) {
-  std::mt19937_64 random(kSeed);
-  Rows rows(table.rows());
-  for (std::size_t r = 0; r < rows.size(); ++r) rows[r] = static_cast<std::uint32_t>(r);
-  shuffle(rows, random);
-  std::stable_sort(rows.begin(), rows.end(), [&](std::uint32_t a, std::uint32_t b) {
-    return table.classes[a] < table.classes[b];
-  });
-  std::vector<std::size_t> fold(rows.size());
-  for (std::size_t i = 0; i < rows.size(); ++i) fold[rows[i]] = i % folds;
-  return fold;
-}
-
-// At most `most` of the rows, of each class its share.
-Rows some_of(const Table& table, const Rows& rows, std::size_t most) {
-  if (rows.size() <= most) return rows;
-  std::mt19937_64 random(kSeed + 1);
-  Rows mixed = rows;
-  shuffle(mixed, random);
-  std::stable_sort(mixed.begin(), mixed.end(), [&](std::uint32_t a, std::uint32_t b) {
-    return table.classes[a] < table.classes[b];
-  });
-  Rows some;
-  for (std::size_t i = 0; i < most; ++i) some.push_back(mixed[i * mixed.size() / most]);
-  return some;
-}
 
 // What was chosen once for all fits.
 struct Plan {
@@ -277,95 +226,6 @@ void plan_boosting(const Table& table, const Binned& binned, Plan& plan) {
   plan.rounds = best;
 }
 
-base::Error invalid(const std::string& what) {
-  return base::Error(base::Code::kInvalid, "classes cannot be learned: " + what);
-}
-
-// The rows that have a label and any value, and the classes.
-base::Result<Rows> usable_rows(const Labelled& rows, std::vector<std::string>& classes) {
-  const std::size_t columns = rows.inputs.size();
-  if (columns == 0) return invalid("there is no column beside the label");
-  if (columns > model::kMaxInputs) {
-    return invalid(std::to_string(columns) + " columns; at most " +
-                   std::to_string(model::kMaxInputs));
-  }
-  std::map<std::string, std::size_t> counts;
-  Rows usable;
-  for (std::size_t r = 0; r < rows.rows(); ++r) {
-    const auto begin = rows.values.begin() + std::ptrdiff_t(r * columns);
-    const bool any = std::any_of(begin, begin + std::ptrdiff_t(columns),
-                                 [](double value) { return !std::isnan(value); });
-    if (rows.labels[r].empty() || !any) continue;
-    usable.push_back(static_cast<std::uint32_t>(r));
-    ++counts[rows.labels[r]];
-  }
-  if (usable.empty()) return invalid("no row has a label and a value");
-  if (counts.size() < 2) return invalid("every row is of class \"" + counts.begin()->first + "\"");
-  if (counts.size() > model::kMaxClasses) {
-    return invalid(std::to_string(counts.size()) + " classes, at most " +
-                   std::to_string(model::kMaxClasses) + "; is the label a number?");
-  }
-  if (usable.size() < kLeastRows) {
-    return invalid(std::to_string(usable.size()) + " labelled rows, at least " +
-                   std::to_string(kLeastRows));
-  }
-  for (const auto& [name, count] : counts) {
-    if (name.size() > 256) return invalid("a class' name of over 256 bytes");
-    classes.push_back(name);
-  }
-  return usable;
-}
-
-// Each bias of Rocket from a row drawn at random.
-template <class Row>
-std::vector<float> draw_biases(std::size_t rows, const Row& row, model::Viewer& viewer,
-                               model::View& view) {
-  const std::size_t count = viewer.rocket();
-  std::vector<float> biases(count);
-  std::mt19937_64 random(kSeed);
-  std::vector<double> draws(count);
-  std::vector<std::size_t> from(count);
-  for (std::size_t f = 0; f < count; ++f) {
-    draws[f] = uniform(random);
-    from[f] = static_cast<std::size_t>(uniform(random) * double(rows));
-  }
-  const auto chosen = std::make_unique<bool[]>(count);
-  for (std::size_t i = 0; i < rows && count > 0; ++i) {
-    bool any = false;
-    for (std::size_t f = 0; f < count; ++f) any |= chosen[f] = from[f] == i;
-    if (any) viewer.draw(row(i), {chosen.get(), count}, draws, biases, view);
-  }
-  return biases;
-}
-
-Table describe(const Labelled& rows, const Rows& usable, model::Classify& frame) {
-  Table table;
-  table.class_count = frame.classes.size();
-  model::Viewer viewer(frame.layout);
-  model::View view = viewer.empty();
-  const std::size_t columns = rows.inputs.size();
-  table.features = viewer.described();
-  table.counts = viewer.rocket();
-  table.points = viewer.points();
-  const auto row = [&](std::size_t i) {
-    return std::span<const double>(&rows.values[usable[i] * columns], columns);
-  };
-  frame.biases = draw_biases(usable.size(), row, viewer, view);
-  for (std::size_t i = 0; i < usable.size(); ++i) {
-    viewer.look(row(i), frame.biases, view);
-    const auto append = [](const std::vector<float>& one, std::vector<float>& all) {
-      all.insert(all.end(), one.begin(), one.end());
-    };
-    append(view.described, table.all.described);
-    append(view.rocket, table.all.rocket);
-    append(view.points, table.all.points);
-    const auto at =
-        std::lower_bound(frame.classes.begin(), frame.classes.end(), rows.labels[usable[i]]);
-    table.classes.push_back(static_cast<std::uint32_t>(at - frame.classes.begin()));
-  }
-  return table;
-}
-
 std::vector<std::string> names_of(const std::vector<model::Input>& inputs) {
   std::vector<std::string> names;
   for (const model::Input& input : inputs) {
@@ -388,6 +248,38 @@ void set_ranges(const Labelled& rows, const Rows& usable, model::Model& model) {
     model.inputs[i].least = least;
     model.inputs[i].most = most;
   }
+}
+
+void set_lineage(const Request& request, std::size_t rows, std::size_t used,
+                 model::Lineage& lineage) {
+  lineage.parent = request.parent;
+  lineage.method = "class";
+  lineage.asset = request.asset;
+  lineage.created = request.now;
+  lineage.rows = static_cast<std::int64_t>(used);
+  lineage.rows_left_out = static_cast<std::int64_t>(rows - used);
+  lineage.labels_digest = request.labels_digest;
+  lineage.trained_by = request.trained_by;
+}
+
+// How good each member and all together were on rows they had not seen.
+std::vector<model::Metric> metrics_of(const Table& table, const Judged& judged,
+                                      const model::Classify& p) {
+  const Quality fused = quality(table, judged, p.fusion);
+  std::vector<model::Metric> metrics = {{"classes", double(p.classes.size())},
+                                        {"waves", double(p.layout.waves.size())},
+                                        {"accuracy_cross_validated", fused.accuracy},
+                                        {"log_loss_cross_validated", fused.loss}};
+  const char* const names[model::kMembers] = {"forest", "boosted", "described", "rocket", "points"};
+  for (std::size_t m = 0; m < model::kMembers; ++m) {
+    metrics.push_back({std::string("weight_of_") + names[m], p.fusion[m]});
+    if (p.fusion[m] == 0) continue;
+    std::vector<double> alone(model::kMembers);
+    alone[m] = p.fusion[m];
+    metrics.push_back({std::string("accuracy_cross_validated_of_") + names[m],
+                       quality(table, judged, alone).accuracy});
+  }
+  return metrics;
 }
 
 }  // namespace
@@ -416,9 +308,8 @@ base::Result<model::Model> train_class(const Labelled& rows, const ClassRequest&
   if (progress) progress(0.1);
 
   const Judged judged = judge(table, p, &binned, plan, progress);
-  const std::vector<double> fusion = weights_of(table, judged);
   p = fit(table, p, &binned, plan, all, kTrees);
-  p.fusion = fusion;
+  p.fusion = weights_of(table, judged);
   std::vector<double> near = nearest_others(p.described);
   // Of few rows the quantile is hardly known, and rows to come lie a little further out.
   const double room = 1 + 1 / std::sqrt(static_cast<double>(near.size()));
@@ -428,29 +319,8 @@ base::Result<model::Model> train_class(const Labelled& rows, const ClassRequest&
   model::Model model;
   model.inputs = rows.inputs;
   set_ranges(rows, usable, model);
-  model::Lineage& lineage = model.lineage;
-  lineage.parent = request.request.parent;
-  lineage.method = "class";
-  lineage.asset = request.request.asset;
-  lineage.created = request.request.now;
-  lineage.rows = static_cast<std::int64_t>(usable.size());
-  lineage.rows_left_out = static_cast<std::int64_t>(rows.rows() - usable.size());
-  lineage.labels_digest = request.request.labels_digest;
-  lineage.trained_by = request.request.trained_by;
-  const Quality fused = quality(table, judged, fusion);
-  lineage.metrics = {{"classes", double(p.classes.size())},
-                     {"waves", double(p.layout.waves.size())},
-                     {"accuracy_cross_validated", fused.accuracy},
-                     {"log_loss_cross_validated", fused.loss}};
-  const char* const names[model::kMembers] = {"forest", "boosted", "described", "rocket", "points"};
-  for (std::size_t m = 0; m < model::kMembers; ++m) {
-    lineage.metrics.push_back({std::string("weight_of_") + names[m], fusion[m]});
-    if (fusion[m] == 0) continue;
-    std::vector<double> alone(model::kMembers);
-    alone[m] = fusion[m];
-    lineage.metrics.push_back({std::string("accuracy_cross_validated_of_") + names[m],
-                               quality(table, judged, alone).accuracy});
-  }
+  set_lineage(request.request, rows.rows(), usable.size(), model.lineage);
+  model.lineage.metrics = metrics_of(table, judged, p);
   if (auto status = model::validate(p); !status.ok()) return status.error();
   model.body = model::encode(p);
   return model;

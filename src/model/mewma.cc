@@ -9,10 +9,12 @@
 namespace lander::model {
 namespace {
 
-constexpr double kAlarmBand = 0.8;   // where an alarm clears (model/judge.h): below it the score ranks
-constexpr double kRankHalf = 5;      // the pattern that ranks half way to the band
+constexpr double kAlarmBand =
+    0.8;                         // where an alarm clears (model/judge.h): below it the score ranks
+constexpr double kRankHalf = 5;  // the pattern that ranks half way to the band
 constexpr double kFrozenMost = 1.5;  // a frozen sensor alone is no emergency
-constexpr double kLeastLimit = 0.3;  // a limit is never re-scaled below this share of what was trained
+constexpr double kLeastLimit =
+    0.3;  // a limit is never re-scaled below this share of what was trained
 constexpr double kMost = 1e15;
 
 bool within(double value, double least, double most) {

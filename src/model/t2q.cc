@@ -45,8 +45,7 @@ std::vector<double> combined_index(const T2q& p) {
   std::vector<double> phi(n * n, 0);
   for (std::size_t j = 0; j < n; ++j) {
     const double* v = &p.vectors[j * n];
-    const double weight =
-        1 / (p.variances[j] * p.t2_limit) + (j >= p.kept ? 1 / p.q_limit : 0);
+    const double weight = 1 / (p.variances[j] * p.t2_limit) + (j >= p.kept ? 1 / p.q_limit : 0);
     for (std::size_t a = 0; a < n; ++a) {
       for (std::size_t b = 0; b < n; ++b) phi[a * n + b] += v[a] * v[b] * weight;
     }
