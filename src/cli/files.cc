@@ -26,6 +26,8 @@ std::string list(const std::vector<std::string>& names) {
          (names.size() > kNamed ? " and " + std::to_string(names.size() - kNamed) + " more" : "");
 }
 
+bool is_stdout(const std::string& path) { return path == "-" || path == "/dev/stdout"; }
+
 Error in_file(const Error& error, const std::string& path) {
   return error.message().find(path) == std::string::npos ? error.context(path) : error;
 }
@@ -184,9 +186,12 @@ Result<model::Model> read_model(Session& session, const std::string& path) {
 Result<OutputTable> OutputTable::create(Session& session, const std::string& path,
                                         std::string_view header) {
   OutputTable table(session);
-  if (path.empty() || path == "-") {
+  if (path == "/dev/null") {
+    table.silent_ = true;
+  } else if (path.empty() || is_stdout(path)) {
     table.silent_ = session.json;
   } else {
+    LANDER_TRY(may_make_file(session, path, {}));
     LANDER_ASSIGN(os::NewFile file, os::NewFile::create(path));
     table.file_.emplace(std::move(file));
   }
@@ -212,10 +217,20 @@ Status OutputTable::finish() {
 }
 
 Status may_write(Session& session, const std::string& out, const std::vector<std::string>& inputs) {
-  if (session.json && out == "-")
+  if (out.empty()) return {};
+  if (session.json && is_stdout(out))
     return session.usage("-o - and --json both write to standard output: name a file with -o");
   if (std::find(inputs.begin(), inputs.end(), out) != inputs.end())
     return session.usage("-o " + out + " would write over what is read");
+  return {};
+}
+
+Status may_make_file(Session& session, const std::string& path,
+                     const std::vector<std::string>& others) {
+  if (path.starts_with("/dev/"))  // a file that appears whole would take the device's place
+    return session.usage(path + " is a device: name a file");
+  if (!path.empty() && std::find(others.begin(), others.end(), path) != others.end())
+    return session.usage(path + " would write over another file of this command");
   return {};
 }
 

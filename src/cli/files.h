@@ -79,7 +79,7 @@ class OutputTable {
   std::string& text() { return text_; }  // rows are appended here
   base::Status row();                    // what was appended may be written now
   base::Status finish();
-  bool to_stdout() const { return !file_; }
+  bool to_stdout() const { return !file_ && !silent_; }
 
  private:
   explicit OutputTable(Session& session) : session_(&session) {}
@@ -93,6 +93,9 @@ class OutputTable {
 // --json answers on standard output, where the table would be too.
 base::Status may_write(Session& session, const std::string& out,
                        const std::vector<std::string>& inputs);
+// Of a model or a plot; wrong usage also for a device, in whose place it would stand.
+base::Status may_make_file(Session& session, const std::string& path,
+                           const std::vector<std::string>& others);
 
 void append_number(std::string& out, double value, int digits);
 

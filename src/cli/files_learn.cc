@@ -43,7 +43,7 @@ Status check(Session& session, const LearnOrder& order) {
     return session.usage("--unit belongs to --kind life");
   if (order.kind != "class" && !order.label.empty())
     return session.usage("--label belongs to --kind class; --ignore leaves a column out");
-  return may_write(session, order.out, order.files);
+  return may_make_file(session, order.out, order.files);
 }
 
 // What training did not use is no longer watched: that must be known.

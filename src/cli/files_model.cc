@@ -4,6 +4,7 @@
 
 #include "cli/files.h"
 #include "cli/model_card.h"
+#include "model/onnx.h"
 #include "model/predictor.h"
 
 namespace lander::cli {
@@ -89,6 +90,26 @@ Status show_model_file(Session& session, const std::string& path, bool card) {
   } else {
     say(session, model, digest, kind);
   }
+  return {};
+}
+
+Status export_model_file(Session& session, const std::string& path, const std::string& out) {
+  LANDER_TRY(may_write(session, out, {path}));
+  LANDER_ASSIGN(const model::Model model, read_model(session, path));
+  const auto exported = model::to_onnx(model);
+  if (!exported.ok()) return exported.error().context(path);
+  LANDER_TRY(session.world.files.write_durably(out, *exported));
+  const std::string digest = model::digest(model::encode(model));
+  if (session.json) {
+    session.raw(
+        {{"output", out}, {"bytes", exported->size()}, {"model", path}, {"digest", digest}});
+    return {};
+  }
+  Facts facts;
+  facts.add("onnx", out + ", " + bytes_text(static_cast<double>(exported->size())), Paint::kBold);
+  facts.add("model", path);
+  facts.add("digest", digest);
+  session.say(facts);
   return {};
 }
 

@@ -130,9 +130,7 @@ base::Status may_plot(Session& session, const std::string& path,
   if (path.empty()) return {};
   if (const auto named = is_plot_name(path); !named.ok())
     return session.usage(named.error().message());
-  if (std::find(others.begin(), others.end(), path) != others.end())
-    return session.usage("--plot " + path + " would write over another file of this command");
-  return {};
+  return may_make_file(session, path, others);
 }
 
 base::Status write_plot(Session& session, const std::string& path, const Plot& plot) {

@@ -161,6 +161,7 @@ class Predicting {
       text += '\n';
       LANDER_TRY(out.row());
     }
+    to_stdout_ = out.to_stdout();
     return out.finish();
   }
 
@@ -187,7 +188,7 @@ class Predicting {
         body["classes"] = told.labels;
       }
       session_.raw(body);
-    } else if (!order_.out.empty() && order_.out != "-") {
+    } else if (!to_stdout_) {
       say(told, answers.size());
     }
   }
@@ -217,7 +218,7 @@ class Predicting {
 
   Session& session_;
   const PredictOrder& order_;
-  bool life_ = false;
+  bool life_ = false, to_stdout_ = false;
   std::vector<std::string> notes_;
 };
 

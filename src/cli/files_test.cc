@@ -123,7 +123,9 @@ TEST_F(FilesTest, WrongCallsSayWhatIsRightAndLeaveNoFile) {
   } rows[] = {
       {{"learn"}, 2, "CSV files, or --asset"},
       {{"learn", csv}, 2, "-o MODEL is missing"},
-      {{"learn", csv, "-o", csv}, 2, "would write over what is read"},
+      {{"learn", csv, "-o", csv}, 2, "would write over another file"},
+      {{"learn", csv, "-o", "/dev/null"}, 2, "is a device"},
+      {{"detect", csv, "--plot", "/dev/x.png"}, 2, "is a device"},
       {{"learn", csv, "--asset", "a", "-o", out}, 2, "which of them?"},
       {{"learn", csv, "-o", out, "--kind", "life"}, 2, "--unit COL"},
       {{"learn", csv, "-o", out, "--kind", "class"}, 2, "--label COL"},
@@ -133,6 +135,9 @@ TEST_F(FilesTest, WrongCallsSayWhatIsRightAndLeaveNoFile) {
       {{"detect", folder_, "-o", out}, 1, "this is a folder"},
       {{"detect", folder_ + "/none.csv", "-o", out}, 1, "No such file"},
       {{"detect", csv, "-m", csv, "-o", out}, 1, "does not start with LANDMDL1"},
+      {{"model", "export", csv, "-o", out}, 1, "does not start with LANDMDL1"},
+      {{"model", "export", csv, "-o", csv}, 2, "would write over what is read"},
+      {{"model", "export", csv}, 2, "--out"},
       {{"learn", csv, "-o", out}, 1, "not ready to learn"},
   };
   for (const auto& row : rows) {

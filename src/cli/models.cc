@@ -1,4 +1,4 @@
-// readiness, learn, model list|show|history|promote|rollback.
+// readiness, learn, model list|show|export|history|promote|rollback.
 #include <cmath>
 
 #include <nlohmann/json.hpp>
@@ -16,6 +16,7 @@ using base::Error;
 
 constexpr base::DurationUs kAskEvery = 300 * base::kMillisecond;
 constexpr int kBarColumns = 30;
+constexpr double kWorthTelling = 0.2;  // of the drift at which a model is trained anew
 constexpr const char* kRoles[] = {"active", "shadow", "previous"};
 
 struct Learn {
@@ -24,7 +25,7 @@ struct Learn {
   LearnOrder files;
 };
 struct Pick {
-  std::string asset, digest;
+  std::string asset, digest, out;
   bool card = false;
 };
 
@@ -190,7 +191,7 @@ base::Status history(Session& session, const Pick& pick) {
       facts.add("autonomy", text_of(loop, "autonomy"));
       if (const auto drift = number_of(loop, "drift"))
         facts.add("drift", number_text(std::round(*drift * 100)) + " %" +
-                               (text_of(loop, "drift_reason").empty()
+                               (*drift < kWorthTelling || text_of(loop, "drift_reason").empty()
                                     ? ""
                                     : ": " + text_of(loop, "drift_reason")));
       facts.add("verdicts", std::to_string(integer_of(loop, "verdicts")) + ", " +
@@ -368,7 +369,8 @@ void add_models(Commands& commands) {
   learning->add_flag("--wait", wanted->wait, "With --asset: until the model is there");
   learning->add_option("--cancel", wanted->cancel, "End this job at the site instead");
 
-  auto* model = commands.group("model", "Models: list, show, history, promote, roll back", kDaily);
+  auto* model =
+      commands.group("model", "Models: list, show, export, history, promote, roll back", kDaily);
   auto pick = std::make_shared<Pick>();
   commands.add(model, "list", "Which models watch which asset", "lander model list", list);
   auto* showing =
@@ -379,6 +381,14 @@ void add_models(Commands& commands) {
   showing->add_flag("--card", pick->card,
                     "As a model card in Markdown: what for, of what, how good, its limits");
   showing->add_option("--asset", pick->asset, "Those of one asset");
+  auto* exporting = commands.add(
+      model, "export", "A detector's file as ONNX, for other programs",
+      "lander model export pump.model -o pump.onnx",
+      [pick](Session& session) { return export_model_file(session, pick->digest, pick->out); });
+  exporting->add_option("MODEL", pick->digest, "A file, made by `lander learn`")->required();
+  exporting->add_option("-o,--out", pick->out, "Where the ONNX model goes")
+      ->type_name("FILE.onnx")
+      ->required();
   auto* telling =
       commands.add(model, "history", "What was trained, promoted, refused and rolled back, and why",
                    "lander model history --asset line-1/pump-1",

@@ -3,13 +3,14 @@
 #include <algorithm>
 #include <cmath>
 
+#include <Eigen/Dense>
+
 namespace lander::learn {
 namespace {
 
 constexpr std::size_t kLead = 180;  // rows before: averages are where they were when it began
 constexpr double kStillMargin = 1.5;
-constexpr double kQuiet = 0.6;  // of the pattern's limit
-constexpr double kMoved = 0.2;  // of the largest move: less is how the plant happened to run
+constexpr double kQuiet = 0.5;  // of the pattern's limit: what is left of a frame looks healthy
 
 struct Episode {
   Stretch rows;       // with what led up to it
@@ -40,6 +41,48 @@ void each_episode(const Frames& frames, const std::vector<std::size_t>& used,
   });
 }
 
+Eigen::Index size_of(std::size_t n) { return static_cast<Eigen::Index>(n); }
+
+// The fewest inputs whose move makes the rest of `away` look healthy, and how far each moved: what
+// orthogonal matching pursuit (Pati et al. 1993) picks by the largest reconstruction-based
+// contribution. How the plant happened to run has no part in it: other faults must stay visible.
+std::vector<double> fewest_moved(const Eigen::VectorXd& away, const model::Mewma& p) {
+  using Rows = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  const Eigen::Index n = away.size();
+  const Eigen::Map<const Rows> whiten(p.whiten.data(), n, n);
+  const Eigen::MatrixXd precision = whiten.transpose() * whiten;
+  Eigen::VectorXd moved = Eigen::VectorXd::Zero(n);
+  std::vector<Eigen::Index> chosen;
+  while (static_cast<Eigen::Index>(chosen.size()) < n) {
+    const Eigen::VectorXd rest = away - moved, pull = precision * rest;
+    if (rest.dot(pull) < kQuiet * kQuiet * p.pattern.at * p.pattern.at) break;
+    Eigen::Index best = -1;
+    double largest = 0;
+    for (Eigen::Index i = 0; i < n; ++i) {
+      const double share = pull(i) * pull(i) / precision(i, i);
+      if (share <= largest || std::find(chosen.begin(), chosen.end(), i) != chosen.end()) continue;
+      largest = share;
+      best = i;
+    }
+    if (best < 0) break;
+    chosen.push_back(best);
+    const Eigen::VectorXd all = precision * away;
+    const auto k = size_of(chosen.size());
+    Eigen::MatrixXd among(k, k);
+    Eigen::VectorXd of(k);
+    for (Eigen::Index a = 0; a < k; ++a) {
+      of(a) = all(chosen[static_cast<std::size_t>(a)]);
+      for (Eigen::Index b = 0; b < k; ++b)
+        among(a, b) =
+            precision(chosen[static_cast<std::size_t>(a)], chosen[static_cast<std::size_t>(b)]);
+    }
+    const Eigen::VectorXd by = among.ldlt().solve(of);
+    moved.setZero();
+    for (Eigen::Index a = 0; a < k; ++a) moved(chosen[static_cast<std::size_t>(a)]) = by(a);
+  }
+  return {moved.data(), moved.data() + n};
+}
+
 }  // namespace
 
 std::vector<Stretch> without_harmless(const Frames& frames, const std::vector<Stretch>& stretches) {
@@ -58,39 +101,28 @@ std::vector<Stretch> without_harmless(const Frames& frames, const std::vector<St
 std::vector<double> beyond_limit(const Frames& frames, const std::vector<std::size_t>& used,
                                  const model::Mewma& p) {
   const std::size_t n = used.size();
-  const std::vector<Episode> episodes = episodes_of(frames);
   model::MewmaDetector detector(p);
-  std::vector<double> average(n), before(n), worst;
+  std::vector<double> away(n), worst;
   std::size_t first = 0;
-  double quiet = 0, most = kHarmlessScore;
+  double most = kHarmlessScore;
   const auto begin = [&](const Episode& episode) {
     detector.reset();
-    average = p.mean;
-    before = p.mean;
-    quiet = 0;
+    std::fill(away.begin(), away.end(), 0.0);
     first = episode.first;
   };
-  each_episode(frames, used, episodes, begin, [&](std::size_t row, const double* values) {
-    const bool valid = detector.score({values, n}, frames.times[row]).valid;
+  each_episode(frames, used, episodes_of(frames), begin, [&](std::size_t row, const double* x) {
+    const bool valid = detector.score({x, n}, frames.times[row]).valid;
     for (std::size_t i = 0; i < n; ++i) {
-      const double z = model::squash((values[i] - p.centre[i]) / p.scale[i]);
-      if (std::isfinite(z)) average[i] += p.fast * (z - average[i]);
+      const double z = model::squash((x[i] - p.centre[i]) / p.scale[i]);
+      if (std::isfinite(z)) away[i] += p.fast * (z - p.mean[i] - away[i]);
     }
-    if (!valid) return;
     const double pattern = detector.pattern() / p.pattern.at;
-    if (pattern < kQuiet) {
-      ++quiet;
-      for (std::size_t i = 0; i < n; ++i) before[i] += (average[i] - before[i]) / quiet;
-    }
-    if (row < first || pattern <= most) return;
+    if (!valid || row < first || pattern <= most) return;
     most = pattern;
-    worst = average;
-    for (std::size_t i = 0; i < n; ++i) worst[i] -= before[i];
+    worst = away;
   });
-  double largest = 0;
-  for (const double moved : worst) largest = std::max(largest, std::abs(moved));
-  for (double& moved : worst) moved = std::abs(moved) < kMoved * largest ? 0 : moved;
-  return worst;
+  if (worst.empty()) return {};
+  return fewest_moved(Eigen::Map<const Eigen::VectorXd>(worst.data(), size_of(n)), p);
 }
 
 double allow_harmless(const Frames& frames, const std::vector<std::size_t>& used, model::Mewma& p) {

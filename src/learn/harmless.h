@@ -16,9 +16,9 @@ inline constexpr std::size_t kMostWidened = 8;
 // These stretches without the harmless rows: limits are set by what nobody had to judge.
 std::vector<Stretch> without_harmless(const Frames& frames, const std::vector<Stretch>& stretches);
 
-// How the average that the pattern is made of moved from the quiet rows before to the harmless row
-// whose pattern is largest, when that is over kHarmlessScore of its limit; empty: none is. With
-// covariance C + a d dᵀ instead of C the square of this move's pattern falls below 1/(a n) (Sherman
+// The move m that makes the harmless row whose pattern is largest so unusual, in as few inputs as
+// explain it, when that pattern is over kHarmlessScore of its limit; empty: none is. With
+// covariance C + a m mᵀ instead of C the square of this move's pattern falls below 1/(a n) (Sherman
 // and Morrison 1950) and that of what is orthogonal to it (in C⁻¹) stays: only this direction
 // becomes less sensitive. `used`: the model's inputs among those of the frames.
 std::vector<double> beyond_limit(const Frames& frames, const std::vector<std::size_t>& used,

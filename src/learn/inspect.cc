@@ -49,8 +49,7 @@ void find_absurd(const std::vector<float>& values, std::vector<Finding>& finding
 }
 
 // Runs of one value, seen through missing rows: silence is not change.
-void find_frozen(const std::vector<float>& values, std::vector<Finding>& findings,
-                 Column& column) {
+void find_frozen(const std::vector<float>& values, std::vector<Finding>& findings, Column& column) {
   std::vector<Run> frozen;
   std::size_t moving_pairs = 0, changes = 0, begin = 0, length = 0, last = 0;
   const auto close = [&](std::size_t end) {

@@ -35,8 +35,8 @@ struct Stretch {
 
 struct Survey {
   Readiness readiness;
-  std::vector<std::size_t> used;      // inputs, ascending
-  std::vector<Stretch> stretches;     // in which all the used inputs are fine
+  std::vector<std::size_t> used;          // inputs, ascending
+  std::vector<Stretch> stretches;         // in which all the used inputs are fine
   std::vector<bool> constant;             // one a used input: never changes
   std::vector<std::size_t> longest_runs;  // one a used input; 0: it stands still by nature
 };

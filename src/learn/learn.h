@@ -14,9 +14,9 @@
 namespace lander::learn {
 
 // A frame each interval; NaN = missing (the last value is held for up to 10 s, as a watch does).
-// Times ascend; a frame of which nothing is known may be absent. Row-major: rows x inputs, in single
-// precision: a week of 16 inputs each second is 39 MB, and what moves by less than 1e-7 of its value
-// stands still.
+// Times ascend; a frame of which nothing is known may be absent. Row-major: rows x inputs, in
+// single precision: a week of 16 inputs each second is 39 MB, and what moves by less than 1e-7 of
+// its value stands still.
 struct Frames {
   std::vector<model::Input> inputs;
   std::vector<base::TimeUs> times;
@@ -53,7 +53,8 @@ struct Request {
   double false_alarms_per_day = 1.0 / 30;
 };
 // docs/intelligence/watch.md. kInvalid with the readiness' reason when not ready. Inputs that spoil
-// the rest (Readiness) are left out of the model. Memory beside the frames: O(inputs^2 + rows bytes).
+// the rest (Readiness) are left out of the model. Memory beside the frames: O(inputs^2 + rows
+// bytes).
 base::Result<model::Model> train(const Frames& frames, const Request& request,
                                  const std::function<void(double)>& progress = {});
 

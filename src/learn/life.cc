@@ -332,7 +332,7 @@ void Training::set_interval() {
   }
   std::sort(held.begin(), held.end(),
             [](const Held& a, const Held& b) { return a.value < b.value; });
-  const std::size_t knots = std::clamp<std::size_t>(held.size() / 200, 2, 12);
+  const std::size_t knots = std::clamp<std::size_t>(held.size() / 30, 3, 12);
   for (std::size_t k = 0; k < knots; ++k) {
     const double knot = life_.cap * static_cast<double>(k) / static_cast<double>(knots - 1);
     const double width = life_.cap / static_cast<double>(knots - 1);

@@ -22,7 +22,8 @@ constexpr std::size_t kSampled = 20'000;  // rows that are enough for a median
 constexpr double kLeastVariance = 1e-4;   // of a direction of e
 constexpr double kLeastOfMedian = 0.01;   // and as a share of the median direction's
 constexpr double kEmpiricalMargin = 1.1;
-constexpr double kWidening = 2;  // what is harmless then scores at most 1/sqrt(2)
+constexpr double kSeasons = 1.2;  // what the weeks of training did not bring
+constexpr double kWidening = 2;   // what is harmless then scores at most 1/sqrt(2)
 // What less than a day cannot know: how far things wander. docs/intelligence/watch.md, "Little
 // data".
 constexpr double kYoungTolerance = 0.02;  // of an input's own size
@@ -250,29 +251,37 @@ double most_of(const std::vector<std::vector<double>>& series) {
   return most;
 }
 
+// What blocks like these pass so often a day, at most.
+double limit_of(const BlockMaxima& sample, base::DurationUs interval, double per_day) {
+  const double blocks_per_day =
+      static_cast<double>(base::kDay) /
+      (static_cast<double>(sample.frames) * static_cast<double>(interval));
+  return fit_gumbel(sample.maxima).upper_quantile(per_day / blocks_per_day);
+}
+
 // kInvalid: too few blocks to tell.
 base::Result<std::size_t> set_pattern_limit(const Context& c,
                                             const std::vector<std::vector<double>>& series,
-                                            double most_fitted, double false_alarms_per_day,
-                                            model::Mewma& p) {
-  const BlockMaxima sample = block_maxima(series);
+                                            const std::vector<std::vector<double>>& fitted,
+                                            double false_alarms_per_day, model::Mewma& p) {
+  const BlockMaxima sample = block_maxima(series), of_fit = block_maxima(fitted);
   if (sample.maxima.size() < 2) {
     return base::Error(base::Code::kInvalid,
                        "not ready to learn: the held-back part is in stretches too short to set"
                        " limits; " +
                            c.survey.readiness.reason);
   }
-  const double blocks_per_day =
-      static_cast<double>(base::kDay) /
-      (static_cast<double>(sample.frames) * static_cast<double>(c.frames.interval));
-  const double probability = false_alarms_per_day / 2 / blocks_per_day;
-  const Gumbel law = fit_gumbel(sample.maxima);
-  const double seen = *std::max_element(sample.maxima.begin(), sample.maxima.end());
-  const double grown = (1 + kYoungFactor * c.young) * std::max(1.0, seen / most_fitted);
-  const double limit = law.upper_quantile(probability);
-  p.pattern.at = std::clamp(grown * std::max(limit, kEmpiricalMargin * seen), 1e-3, 1e6);
-  p.pattern.per_e_fold =
-      std::clamp(grown * (law.upper_quantile(probability / std::exp(1.0)) - limit), 0.0, 1e6);
+  const double seen = most_of(series), most_fitted = most_of(fitted);
+  const double grown = kSeasons * (1 + kYoungFactor * c.young) * std::max(1.0, seen / most_fitted);
+  // Held back is what counts; but a quiet end of training must not hide what its beginning saw.
+  const auto limit = [&](double per_day) {
+    return grown * std::max({limit_of(sample, c.frames.interval, per_day / 2),
+                             limit_of(of_fit, c.frames.interval, per_day / 2),
+                             kEmpiricalMargin * std::max(seen, most_fitted)});
+  };
+  const double at = limit(false_alarms_per_day);
+  p.pattern.at = std::clamp(at, 1e-3, 1e6);
+  p.pattern.per_e_fold = std::clamp(limit(false_alarms_per_day / std::exp(1.0)) - at, 0.0, 1e6);
   return sample.maxima.size();
 }
 
@@ -342,9 +351,9 @@ base::Result<model::Model> train(const Frames& frames, const Request& request,
 
   // The limit is set by what a fit on the first part says of the rest; the model is then fitted to
   // all.
-  const Moments fit = moments(c, parts.fit, p);
   const std::vector<Stretch> fitted = without_harmless(frames, parts.fit);
   const std::vector<Stretch> judged = without_harmless(frames, parts.held);
+  const Moments fit = moments(c, fitted, p);
   const auto n = static_cast<Eigen::Index>(c.inputs());
   Eigen::MatrixXd harmless = Eigen::MatrixXd::Zero(n, n);
   std::vector<std::vector<double>> held;
@@ -354,7 +363,7 @@ base::Result<model::Model> train(const Frames& frames, const Request& request,
     set_pattern(c, fit, harmless, p);
     LANDER_TRY(model::validate(p));
     held = patterns(c, judged, p);
-    LANDER_ASSIGN(blocks, set_pattern_limit(c, held, most_of(patterns(c, fitted, p)),
+    LANDER_ASSIGN(blocks, set_pattern_limit(c, held, patterns(c, fitted, p),
                                             request.false_alarms_per_day, p));
     const std::vector<double> direction =
         i < kMostWidened ? beyond_limit(frames, found.used, p) : std::vector<double>();
@@ -364,7 +373,7 @@ base::Result<model::Model> train(const Frames& frames, const Request& request,
         kWidening / (static_cast<double>(n) * p.pattern.at * p.pattern.at) * d * d.transpose();
   }
   tell(0.8);
-  set_pattern(c, moments(c, found.stretches, p), harmless, p);
+  set_pattern(c, moments(c, without_harmless(frames, found.stretches), p), harmless, p);
   const double harmless_score = allow_harmless(frames, found.used, p);
   LANDER_TRY(model::validate(p));
 

@@ -8,8 +8,8 @@
 
 namespace lander::model {
 
-// The missing x that minimise xᵀPx given the present ones: P_mm x_m = -P_mo x_o. Under a Gaussian of
-// precision P around zero that is their conditional expectation. Allocates when it is made; the
+// The missing x that minimise xᵀPx given the present ones: P_mm x_m = -P_mo x_o. Under a Gaussian
+// of precision P around zero that is their conditional expectation. Allocates when it is made; the
 // Cholesky factor is kept until another set of inputs is missing. Not thread-safe.
 class Imputer {
  public:

@@ -9,11 +9,9 @@
 namespace lander::model {
 namespace {
 
-constexpr double kAlarmBand = 0.8;   // where an alarm clears (model/judge.h): below it the score ranks
-constexpr double kRankHalf = 5;      // the pattern that ranks half way to the band
 constexpr double kFrozenMost = 1.5;  // a frozen sensor alone is no emergency
-constexpr double kLeastLimit = 0.3;  // a limit is never re-scaled below this share of what was trained
-constexpr double kMost = 1e15;
+constexpr double kLeastLimit =
+    0.3;  // a limit is never re-scaled below this share of what was trained
 
 bool within(double value, double least, double most) {
   return std::isfinite(value) && value >= least && value <= most;
@@ -31,21 +29,6 @@ double limit_for(const ChartLimit& limit, double e_folds) {
   return std::max(limit.at + limit.per_e_fold * e_folds, kLeastLimit * limit.at);
 }
 
-// WᵀW, with enough on its diagonal to be positive definite whatever was read from a file.
-std::vector<double> precision_of(const Mewma& p) {
-  LANDER_CHECK(validate(p).ok());
-  const std::size_t n = p.inputs();
-  std::vector<double> precision(n * n, 0);
-  for (std::size_t j = 0; j < n; ++j) {
-    const double* w = &p.whiten[j * n];
-    for (std::size_t a = 0; a < n; ++a) {
-      for (std::size_t b = 0; b < n; ++b) precision[a * n + b] += w[a] * w[b];
-    }
-  }
-  for (std::size_t i = 0; i < n; ++i) precision[i * n + i] += 1e-9 * (1 + precision[i * n + i]);
-  return precision;
-}
-
 }  // namespace
 
 base::Status validate(const Mewma& p) {
@@ -61,17 +44,31 @@ base::Status validate(const Mewma& p) {
   if (!valid(p.pattern) || !valid(p.level)) return wrong("a limit is out of range");
   for (std::size_t i = 0; i < n; ++i) {
     const std::string at = " of input " + std::to_string(i);
-    if (!within(p.centre[i], -kMost, kMost)) return wrong("centre" + at);
-    if (!within(p.scale[i], 1e-15, kMost)) return wrong("scale" + at);
+    if (!within(p.centre[i], -kMostValue, kMostValue)) return wrong("centre" + at);
+    if (!within(p.scale[i], 1e-15, kMostValue)) return wrong("scale" + at);
     if (!within(p.mean[i], -1e3, 1e3)) return wrong("mean" + at);
-    if (!within(p.middle[i], -kMost, kMost)) return wrong("middle" + at);
-    if (!within(p.tolerance[i], 1e-15, kMost)) return wrong("tolerance" + at);
+    if (!within(p.middle[i], -kMostValue, kMostValue)) return wrong("middle" + at);
+    if (!within(p.tolerance[i], 1e-15, kMostValue)) return wrong("tolerance" + at);
     if (!within(p.frozen_frames[i], 0, 1e9)) return wrong("frozen_frames" + at);
   }
   for (const double w : p.whiten) {
     if (!within(w, -1e6, 1e6)) return wrong("the whitening matrix is out of range");
   }
   return {};
+}
+
+std::vector<double> precision(const Mewma& p) {
+  LANDER_CHECK(validate(p).ok());
+  const std::size_t n = p.inputs();
+  std::vector<double> out(n * n, 0);
+  for (std::size_t j = 0; j < n; ++j) {
+    const double* w = &p.whiten[j * n];
+    for (std::size_t a = 0; a < n; ++a) {
+      for (std::size_t b = 0; b < n; ++b) out[a * n + b] += w[a] * w[b];
+    }
+  }
+  for (std::size_t i = 0; i < n; ++i) out[i * n + i] += 1e-9 * (1 + out[i * n + i]);
+  return out;
 }
 
 double squash(double z) {
@@ -88,7 +85,7 @@ MewmaDetector::MewmaDetector(Mewma parameters, double budget_e_folds)
     : parameters_(std::move(parameters)),
       pattern_limit_(limit_for(parameters_.pattern, budget_e_folds)),
       level_limit_(limit_for(parameters_.level, budget_e_folds)),
-      imputer_(precision_of(parameters_), inputs()) {
+      imputer_(precision(parameters_), inputs()) {
   const std::size_t n = inputs();
   missing_.resize(n);
   score_.shares.resize(n);
@@ -118,7 +115,7 @@ bool MewmaDetector::take(std::span<const double> frame) {
   if (2 * gaps > frame.size()) return false;
   for (std::size_t i = 0; i < frame.size(); ++i) {
     if (missing_[i]) continue;
-    const double x = std::clamp(frame[i], -kMost, kMost);
+    const double x = std::clamp(frame[i], -kMostValue, kMostValue);
     run_[i] = x == last_[i] ? run_[i] + 1 : 1;
     last_[i] = x;
     d_[i] += p.fast * (squash((x - p.centre[i]) / p.scale[i]) - p.mean[i] - d_[i]);

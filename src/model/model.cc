@@ -198,9 +198,9 @@ namespace {
 
 base::Status same_inputs(const Model& model, std::size_t inputs) {
   if (inputs == model.inputs.size()) return {};
-  return base::Error(base::Code::kInvalid,
-                     "model: " + std::to_string(model.inputs.size()) + " inputs named, but " +
-                         std::to_string(inputs) + " in its parameters");
+  return base::Error(base::Code::kInvalid, "model: " + std::to_string(model.inputs.size()) +
+                                               " inputs named, but " + std::to_string(inputs) +
+                                               " in its parameters");
 }
 
 }  // namespace
@@ -213,9 +213,8 @@ base::Result<std::unique_ptr<Detector>> make_detector(const Model& model,
   if (model.lineage.method == "mewma") {
     LANDER_ASSIGN(Mewma parameters, decode_mewma(model.body));
     LANDER_TRY(same_inputs(model, parameters.inputs()));
-    const double e_folds = false_alarms_per_day > 0
-                               ? std::log(model.false_alarms_per_day / false_alarms_per_day)
-                               : 0;
+    const double e_folds =
+        false_alarms_per_day > 0 ? std::log(model.false_alarms_per_day / false_alarms_per_day) : 0;
     return std::unique_ptr<Detector>(
         std::make_unique<MewmaDetector>(std::move(parameters), e_folds));
   }

@@ -33,7 +33,8 @@ constexpr double kMuted = 0.5;          // the most that what is no news scores
 constexpr double kWearsFrom = 0.8, kWearing = 0.03, kWearLeft = 1 - 1.0 / 4000;
 
 constexpr double kIntervalRate = 0.02;
-// Surprise that simulated noise reaches once in a frame's worth of budget; docs say how measured.
+// Surprise that simulated noise reaches about as often as the budget allows: so many a decade of
+// values in an allowed alarm, and never less than both spans beyond their quantiles.
 constexpr double kLimitBase = 1.4, kLimitPerDecade = 0.86, kLeastLimit = 4.2;
 
 std::size_t lags_for(std::size_t inputs) {

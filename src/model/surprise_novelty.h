@@ -17,7 +17,7 @@ inline constexpr std::size_t kSurpriseSpans = 2;
 
 class SurpriseNovelty {
  public:
-  // `lags`: a multiple of 64, how far back it looks; holds 16 bytes for each.
+  // `lags`: a multiple of 64, how far back it looks; holds 23 bytes for each.
   explicit SurpriseNovelty(std::size_t lags);
 
   // Takes the next value, |value| <= kMost, and compares it and what led to it with the past.

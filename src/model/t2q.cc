@@ -38,22 +38,6 @@ base::Status validate_vectors(const T2q& p) {
   return {};
 }
 
-// Φ, n x n.
-std::vector<double> combined_index(const T2q& p) {
-  LANDER_CHECK(validate(p).ok());
-  const std::size_t n = p.inputs();
-  std::vector<double> phi(n * n, 0);
-  for (std::size_t j = 0; j < n; ++j) {
-    const double* v = &p.vectors[j * n];
-    const double weight =
-        1 / (p.variances[j] * p.t2_limit) + (j >= p.kept ? 1 / p.q_limit : 0);
-    for (std::size_t a = 0; a < n; ++a) {
-      for (std::size_t b = 0; b < n; ++b) phi[a * n + b] += v[a] * v[b] * weight;
-    }
-  }
-  return phi;
-}
-
 }  // namespace
 
 base::Status validate(const T2q& p) {
@@ -76,6 +60,20 @@ base::Status validate(const T2q& p) {
     if (!within(p.variances[i], 1e-9, 1e12)) return wrong("variance" + at);
   }
   return validate_vectors(p);
+}
+
+std::vector<double> combined_index(const T2q& p) {
+  LANDER_CHECK(validate(p).ok());
+  const std::size_t n = p.inputs();
+  std::vector<double> phi(n * n, 0);
+  for (std::size_t j = 0; j < n; ++j) {
+    const double* v = &p.vectors[j * n];
+    const double weight = 1 / (p.variances[j] * p.t2_limit) + (j >= p.kept ? 1 / p.q_limit : 0);
+    for (std::size_t a = 0; a < n; ++a) {
+      for (std::size_t b = 0; b < n; ++b) phi[a * n + b] += v[a] * v[b] * weight;
+    }
+  }
+  return phi;
 }
 
 T2qDetector::T2qDetector(T2q parameters)

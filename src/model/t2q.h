@@ -45,6 +45,8 @@ base::Bytes encode(const T2q& parameters);
 // that are not orthonormal).
 base::Result<T2q> decode_t2q(base::ByteView body);
 base::Status validate(const T2q& parameters);
+// Φ, n x n.
+std::vector<double> combined_index(const T2q& parameters);
 
 class T2qDetector final : public Detector {
  public:

@@ -409,9 +409,9 @@ TEST(Watch, AnAlertNamesTheAssetTheSensorsAndWhatWasExpected) {
   EXPECT_EQ(info.asset, "acme/north/water/pump-7");
   EXPECT_EQ(info.model, "digest");
   EXPECT_EQ(info.title, "Unusual behaviour of pump-7: vibration");
-  EXPECT_EQ(info.detail, "vibration 5.4 mm/s, expected 2 (6.6 σ off)");
+  EXPECT_EQ(info.detail, "vibration 5.4 mm/s, expected 2 (5.3 σ off)");
   EXPECT_EQ(info.since, Bench::at(21));
-  EXPECT_NEAR(info.causes[0].deviation, 6.6, 0.2);
+  EXPECT_NEAR(info.causes[0].deviation, 5.3, 0.2);
   EXPECT_EQ(info.severity, alert::Severity::kHigh);
   EXPECT_NEAR(info.score, 6.8 / 3, 0.01);
   ASSERT_EQ(info.causes.size(), 1u);
