@@ -35,15 +35,16 @@ constexpr double kShares[] = {0.25, 0.75, 0.5, 0.25};
 
 std::vector<KernelPart> parts_of(const Table& table) {
   std::vector<KernelPart> parts;
-  for (std::size_t i = 0; i < table.parts.size(); ++i) parts.push_back({table.parts[i], kShares[i]});
+  for (std::size_t i = 0; i < table.parts.size(); ++i) {
+    parts.push_back({table.parts[i], kShares[i]});
+  }
   return parts;
 }
 
-KernelTask kernel_task(const Table& table, std::span<const float> values, const Rows& rows) {
-  KernelTask task = {
-      values, values.size() / table.rows(), table.classes, table.class_count, rows, {}};
-  if (values.data() == table.all.outline.data()) task.parts = parts_of(table);
-  return task;
+KernelTask kernel_task(const Table& table, std::span<const float> values, const Rows& rows,
+                       std::vector<KernelPart> parts) {
+  return {values,          values.size() / table.rows(), table.classes, table.class_count, rows,
+          std::move(parts)};
 }
 
 std::size_t most_supports(std::size_t features) {
@@ -79,13 +80,14 @@ model::Classify fit(const Table& table, const model::Classify& frame, const Binn
   p.forest = grow_forest(table.all.described, table.features, table.classes, table.class_count,
                          rows, options);
   p.boosted = boosted(table, binned, plan, rows, {}, {});
-  const auto kernel = [&](std::span<const float> values, const KernelShape& shape) {
+  const auto kernel = [&](std::span<const float> values, std::vector<KernelPart> parts,
+                          const KernelShape& shape) {
     if (values.empty()) return model::Kernel();
     const Rows some = some_of(table, rows, most_supports(values.size() / table.rows()));
-    return fit_kernel(kernel_task(table, values, some), shape);
+    return fit_kernel(kernel_task(table, values, some, std::move(parts)), shape);
   };
-  p.described = kernel(table.all.described, plan.described);
-  p.outline = kernel(table.all.outline, plan.outline);
+  p.described = kernel(table.all.described, {}, plan.described);
+  p.outline = kernel(table.all.outline, parts_of(table), plan.outline);
   return p;
 }
 
@@ -147,7 +149,7 @@ Quality quality(const Table& table, const Judged& judged, std::span<const double
 
 // What a weight may be when the rows say little: by how sharp each member's scores are.
 std::vector<double> usual_weights(bool waves) {
-  if (waves) return {0.4, 0, 0.5, 5};
+  if (waves) return {0.4, 0, 0.2, 5};
   return {0.5, 0.3, 2, 0};
 }
 
@@ -307,11 +309,10 @@ base::Result<model::Model> train_class(const Labelled& rows, const ClassRequest&
 
   Plan plan;
   const Rows few = some_of(table, all, kMostToShape);
-  const auto shape = [&](std::span<const float> values) {
-    return values.empty() ? KernelShape() : choose_shape(kernel_task(table, values, few));
-  };
-  plan.described = shape(table.all.described);
-  plan.outline = shape(table.all.outline);
+  plan.described = choose_shape(kernel_task(table, table.all.described, few, {}));
+  if (table.has_waves()) {
+    plan.outline = choose_shape(kernel_task(table, table.all.outline, few, parts_of(table)));
+  }
   const Binned binned(table.all.described, table.features);
   if (!table.has_waves()) plan_boosting(table, binned, plan);
   if (progress) progress(0.1);

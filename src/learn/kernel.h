@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <span>
 #include <vector>
-#include <vector>
 
 #include "model/classify.h"
 
@@ -26,7 +25,7 @@ struct KernelTask {
   std::span<const std::uint32_t> classes;  // one a row of `values`
   std::size_t class_count = 0;
   std::span<const std::uint32_t> rows;  // to learn from, at most model::kMaxSupports
-  std::vector<KernelPart> parts;  // none: all features are one
+  std::vector<KernelPart> parts;        // none: all features are one
 };
 // The shape of the least leave-one-out log-loss over a small grid.
 KernelShape choose_shape(const KernelTask& task);

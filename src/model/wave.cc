@@ -14,9 +14,8 @@ namespace {
 constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 constexpr double kLargest = 1e30;  // of a feature; a sensor's 1e42 is as far from all as this
 constexpr std::size_t kSegments = 16, kLines = 20;
-constexpr std::size_t kStill = 6;  // points at which nothing moves: a tail that is left out
-
-constexpr double kSpikes = 0.02;  // of the points at each end that do not count for the range
+constexpr std::size_t kStill = 6;   // points at which nothing moves: a tail that is left out
+constexpr double kSpikes = 0.02;    // of the points at each end that do not count for the range
 constexpr double kMostShare = 1.5;  // of the range, of a point: a spike is no more
 constexpr std::size_t kTraceStep = 2;
 constexpr double kSmooth = 4;  // points, the standard deviation of the slope's Gaussian
@@ -74,6 +73,7 @@ Features::Features(Layout layout)
   for (std::size_t i = 0; i < row.size(); ++i) row[i] = static_cast<double>(i % 7);
   std::vector<float> scratch(layout_.scalars.size() + 1024 * (layout_.waves.size() + 1));
   for (const std::uint32_t input : layout_.scalars) inputs_of_.push_back(input);
+  if (!layout_.waves.empty()) scales_.resize(layout_.scalars.size());
   out_ = scratch;
   for (std::size_t w = 0; w < layout_.waves.size(); ++w) resample(row, w);
   for (std::size_t w = 0; w < layout_.waves.size(); ++w) {
@@ -92,6 +92,7 @@ void Features::describe(std::span<const double> row, std::span<float> out) {
   for (const std::uint32_t input : layout_.scalars) put(row[input]);
   for (std::size_t w = 0; w < layout_.waves.size(); ++w) known_[w] = resample(row, w);
   for (auto* part : {&scales_, &course_, &slopes_}) part->clear();
+  if (!layout_.waves.empty()) scales_.assign(out.begin(), out.begin() + std::ptrdiff_t(at_));
   for (std::size_t w = 0; w < layout_.waves.size(); ++w) {
     const std::size_t begin = at_;
     const std::size_t scales = scales_.size(), course = course_.size(), slopes = slopes_.size();

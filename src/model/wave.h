@@ -43,10 +43,11 @@ class Features {
   std::span<const double> wave(std::size_t i) const {
     return {&points_[i * kWavePoints], kWavePoints};
   }
-  // Of the last row described, of each wave, in terms of the middle 96 % of its values: where it
-  // lies and how high it is, in its unit (of the axis only its range); its points; and its slope (of
-  // a closed curve along the axis, up and down, else along its points). Without the axis' points and
-  // slope, and without the tail of a closed curve at which nothing moves. NaN where missing.
+  // Of the last row described. The scalars and, of each wave, where the middle 96 % of its values
+  // lies and how high it is, in its unit (of the axis only its range); the waves' points in shares
+  // of that; and their slopes (of a closed curve along the axis, up and down, else along its
+  // points). The axis has no course and no slope; a closed curve's tail at which nothing moves is
+  // left out. NaN where missing; empty without waves.
   std::span<const float> scales() const { return scales_; }
   std::span<const float> course() const { return course_; }
   std::span<const float> slopes() const { return slopes_; }
