@@ -16,6 +16,7 @@ using base::Error;
 
 constexpr base::DurationUs kAskEvery = 300 * base::kMillisecond;
 constexpr int kBarColumns = 30;
+constexpr double kWorthTelling = 0.2;  // of the drift at which a model is trained anew
 constexpr const char* kRoles[] = {"active", "shadow", "previous"};
 
 struct Learn {
@@ -190,7 +191,7 @@ base::Status history(Session& session, const Pick& pick) {
       facts.add("autonomy", text_of(loop, "autonomy"));
       if (const auto drift = number_of(loop, "drift"))
         facts.add("drift", number_text(std::round(*drift * 100)) + " %" +
-                               (text_of(loop, "drift_reason").empty()
+                               (*drift < kWorthTelling || text_of(loop, "drift_reason").empty()
                                     ? ""
                                     : ": " + text_of(loop, "drift_reason")));
       facts.add("verdicts", std::to_string(integer_of(loop, "verdicts")) + ", " +

@@ -351,9 +351,9 @@ base::Result<model::Model> train(const Frames& frames, const Request& request,
 
   // The limit is set by what a fit on the first part says of the rest; the model is then fitted to
   // all.
-  const Moments fit = moments(c, parts.fit, p);
   const std::vector<Stretch> fitted = without_harmless(frames, parts.fit);
   const std::vector<Stretch> judged = without_harmless(frames, parts.held);
+  const Moments fit = moments(c, fitted, p);
   const auto n = static_cast<Eigen::Index>(c.inputs());
   Eigen::MatrixXd harmless = Eigen::MatrixXd::Zero(n, n);
   std::vector<std::vector<double>> held;
@@ -373,7 +373,7 @@ base::Result<model::Model> train(const Frames& frames, const Request& request,
         kWidening / (static_cast<double>(n) * p.pattern.at * p.pattern.at) * d * d.transpose();
   }
   tell(0.8);
-  set_pattern(c, moments(c, found.stretches, p), harmless, p);
+  set_pattern(c, moments(c, without_harmless(frames, found.stretches), p), harmless, p);
   const double harmless_score = allow_harmless(frames, found.used, p);
   LANDER_TRY(model::validate(p));
 

@@ -15,7 +15,7 @@ constexpr base::DurationUs kLookEvery = base::kMinute;
 
 std::string percent(double share) {
   char text[16];
-  std::snprintf(text, sizeof text, "%.0f %%", 100 * share);
+  std::snprintf(text, sizeof text, share < 0.1 ? "%.1f %%" : "%.0f %%", 100 * share);
   return text;
 }
 

@@ -16,8 +16,8 @@ constexpr double kLeastShare = 0.05, kNamedShare = 0.8;
 // it.
 constexpr base::DurationUs kCalm = 30 * base::kSecond;
 // What is usual: averages over so many quiet frames; the range of training counts as a first few.
-constexpr double kLongest = 3000, kSeedFrames = 30, kSeedSpreads = 6;
-constexpr double kMostUsual = 9;     // variances
+constexpr double kLongest = 3000, kSeedFrames = 300, kSeedSpreads = 6;
+constexpr double kMostUsual = 4;  // variances; of Gaussian residuals it costs 5 % of the deviation
 constexpr double kWorthTelling = 1;  // deviations
 
 alert::Severity severity_of(double score) {

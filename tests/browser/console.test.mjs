@@ -109,7 +109,7 @@ promise('An alert comes by itself, explains itself, and acknowledging it at the 
   await anna.page.click('.alert-title a');
   await until('evidence', async () => (await anna.drawn('.evidence')) > 100);
   assert.match(await anna.text('.causes'), /p1-vibration/);
-  await anna.page.fill('textarea', 'on my way');
+  await anna.page.fill('#actions textarea', 'on my way');
   await anna.button('Acknowledge').click();
   await anna.page.waitForSelector('.story q');
   assert.match(await anna.text('.story'), /Admin[^]*acknowledged[^]*on my way/);

@@ -93,7 +93,7 @@ function Actions({ alert, changed }) {
   };
   const button = (text, kind, more, look = '') => html`<${Button} kind=${look} busy=${event.busy} onClick=${() => act(kind, more)}>${text}<//>`;
   const state = alert.state;
-  return html`<${Card} title="What to do">
+  return html`<${Card} title="What to do" id="actions">
     <${Field} label="Comment" hint="Goes with the next button; optional">
       <textarea rows="2" maxlength="1000" value=${comment} onInput=${(e) => set_comment(e.target.value)}></textarea>
     <//>

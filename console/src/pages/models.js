@@ -64,7 +64,7 @@ function Loop({ of }) {
 const kHappenings = { trained: 'info', refused: 'warn', proposed: 'warn', promoted: 'ok', 'rolled-back': 'bad', proven: 'ok' };
 const History = ({ of }) => of?.length > 0 && html`<details><summary>${count(of.length, 'step')} so far, the newest <${Time} at=${of[0].time} /></summary>
   <ol class="history">${of.map((e) => html`<li><${Badge} level=${kHappenings[e.what]}>${words(e.what)}<//><span>${short(e.model)} <span class="muted"><${Time} at=${e.time} />, ${e.actor === 'site' ? 'by itself' : actor(e.actor)}</span></span>
-    <span class="why">${e.reason}${e.numbers.length > 0 && html` <span class="muted">${e.numbers.map((n) => `${words(n.name).toLowerCase()} ${number(n.value)}`).join(', ')}</span>`}</span></li>`)}</ol>
+    <span class="reason">${e.reason}${e.numbers.length > 0 && html` <span class="muted">${e.numbers.map((n) => `${words(n.name).toLowerCase()} ${number(n.value)}`).join(', ')}</span>`}</span></li>`)}</ol>
 </details>`;
 
 function Asset({ site, entry, changed }) {
