@@ -7,6 +7,7 @@
 #include "base/cbor.h"
 #include "crypto/crypto.h"
 #include "model/mewma.h"
+#include "model/predictor.h"
 #include "model/t2q.h"
 
 namespace lander::model {
@@ -210,11 +211,17 @@ base::Result<std::unique_ptr<Detector>> make_detector(const Model& model,
   if (!std::isfinite(false_alarms_per_day) || false_alarms_per_day < 0) {
     return base::Error(base::Code::kInvalid, "the false-alarm budget must be a positive number");
   }
+  LANDER_ASSIGN(const Kind kind, kind_of(model));
+  if (kind != Kind::kDetector) {
+    return base::Error(base::Code::kInvalid, "model: of kind " + model.lineage.method +
+                                                 ", which predicts and does not detect");
+  }
   if (model.lineage.method == "mewma") {
     LANDER_ASSIGN(Mewma parameters, decode_mewma(model.body));
     LANDER_TRY(same_inputs(model, parameters.inputs()));
-    const double e_folds =
-        false_alarms_per_day > 0 ? std::log(model.false_alarms_per_day / false_alarms_per_day) : 0;
+    const double e_folds = false_alarms_per_day > 0 ? std::log(model.false_alarms_per_day) -
+                                                          std::log(false_alarms_per_day)
+                                                    : 0;
     return std::unique_ptr<Detector>(
         std::make_unique<MewmaDetector>(std::move(parameters), e_folds));
   }

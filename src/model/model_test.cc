@@ -115,6 +115,17 @@ TEST(Model, AnUnknownMethodIsNamedTogetherWithTheKnownOnes) {
   EXPECT_NE(detector.error().message().find("t2q"), std::string::npos);
 }
 
+TEST(Model, AModelThatPredictsIsNoUnknownMethodOfADetector) {
+  Model model = pair_model();
+  for (const char* method : {"life", "class"}) {
+    model.lineage.method = method;
+    auto detector = make_detector(model);
+    ASSERT_FALSE(detector.ok());
+    EXPECT_EQ(detector.error().code(), base::Code::kInvalid);
+    EXPECT_NE(detector.error().message().find("predicts"), std::string::npos);
+  }
+}
+
 TEST(Model, ParametersThatCannotBeAModelAreRefused) {
   const std::vector<void (*)(T2q&)> damages = {
       [](T2q& p) { p.variances[1] = 0; },

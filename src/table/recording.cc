@@ -70,6 +70,10 @@ Sensor sensor_of(std::string_view header) {
 Result<Recording> Recording::open(CsvReader reader, const RecordingOptions& options) {
   Recording recording(std::move(reader));
   recording.number_time_ = options.number_time;
+  if (options.interval > base::kDay)
+    return Error(Code::kInvalid,
+                 "rows more than a day apart: an interval is at most 1d; a column "
+                 "with their times does without");
   LANDER_TRY(recording.choose_columns(options));
   recording.find_interval(options.interval);
   return recording;

@@ -127,6 +127,7 @@ TEST(Recording, WhatIsWrongIsSaidWithItsPlace) {
        "a",
        "UTF-16"},
       {"on,off\nyes,no\n", "no column of numbers"},
+      {"time,a\r1,2\r2,3\r", "CR alone"},
       {"", "no rows"},
       {std::string(5000, ',') + "\n", "line 1: over 4096 columns"},
   };
@@ -134,6 +135,9 @@ TEST(Recording, WhatIsWrongIsSaidWithItsPlace) {
     EXPECT_NE(why_not(row.text).find(row.said), std::string::npos) << row.said << "\n"
                                                                    << why_not(row.text);
   RecordingOptions options;
+  options.interval = 2 * base::kDay;
+  EXPECT_NE(why_not("a\n1\n2\n", options).find("at most 1d"), std::string::npos);
+  options = {};
   options.time = "tmie";
   EXPECT_NE(why_not("time,a\n1,2\n", options).find("did you mean \"time\""), std::string::npos);
 }
