@@ -96,6 +96,24 @@ TEST_F(FilesTest, WhatIsLearnedIsWrittenOnlyIfItCanBeReadAgain) {
   EXPECT_EQ(lander({"model", "show", model}), 0) << err_;
 }
 
+TEST_F(FilesTest, APictureIsWholeWhateverItsNamesAreWrittenIn) {
+  Plot plot;
+  plot.title = "Fl\xFC ssigkeit.csv";  // Latin-1
+  plot.x = {1, 2, 3};
+  Panel classes;
+  classes.title = "class";
+  classes.names = {"xxxxxxxxxxxxx\u00e4", "\u00e4\u00f6\u00fc\u00e4\u00f6\u00fc\u00e4\u00f6"};
+  classes.low = classes.high = {0, 1, 0};
+  plot.panels.push_back(classes);
+  Panel score;
+  score.score = true;
+  score.low = score.high = {0, 1, 2};
+  plot.panels.push_back(score);
+  plot.alarms.push_back({1, 2, std::string(59, 'a') + "\u00e4", 2});
+  const auto picture = plot_png(plot);
+  ASSERT_TRUE(picture.ok()) << picture.error().message();
+}
+
 TEST_F(FilesTest, AnotherUnitOfASensorIsConvertedAndSaid) {
   const std::string model = folder_ + "/pump.model";
   ASSERT_EQ(lander({"learn", file("a.csv", pump(3000, 9999)), "-o", model}), 0) << err_;
