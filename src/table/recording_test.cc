@@ -142,6 +142,27 @@ TEST(Recording, WhatIsWrongIsSaidWithItsPlace) {
   EXPECT_NE(why_not("time,a\n1,2\n", options).find("did you mean \"time\""), std::string::npos);
 }
 
+TEST(Recording, DatesThatRepeatAllDayAreToldWithWhatHelps) {
+  Recording recording = open("date,a\n2024-01-01,1\n2024-01-01,2\n2024-01-01,3\n2024-01-02,4\n");
+  Row row;
+  while (recording.next(row)) {
+  }
+  EXPECT_TRUE(noted(recording, "2 times repeat"));
+  EXPECT_FALSE(noted(recording, "--ignore"));
+  Recording daily = open("date,a\n2024-01-01,1\n2024-01-01,2\n2024-01-01,3\n2024-01-01,4\n");
+  while (daily.next(row)) {
+  }
+  EXPECT_TRUE(noted(daily, "--ignore date numbers the rows"));
+}
+
+TEST(Recording, ATemperatureCalledTIsTakenForTheTimeButDoubted) {
+  Recording recording = open("t,p\n21.5,1\n21.3,2\n21.6,3\n21.2,4\n21.4,5\n");
+  Row row;
+  while (recording.next(row)) {
+  }
+  EXPECT_TRUE(noted(recording, "is t the time?"));
+}
+
 TEST(Recording, CellsThatAreNoNumbersAreMissingAndCounted) {
   Recording recording = open("t,a\n1,5\n2,Bad\n3,6\n4,No Data\n5,7\n");
   Row row;
