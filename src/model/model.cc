@@ -17,6 +17,7 @@ constexpr std::string_view kMagic = "LANDMDL1";
 constexpr std::size_t kDigestBytes = 32;
 constexpr std::size_t kMaxText = 512;
 constexpr std::size_t kMaxMetrics = 64;
+constexpr base::TimeUs kFarthestTime = 1LL << 61;  // two of them apart are still a duration
 
 base::Error corrupt(const std::string& what) {
   return base::Error(base::Code::kCorrupt, "model file: " + what);
@@ -143,6 +144,10 @@ base::Status read_model(Reader& in, Model& model) {
   in.key(4), model.body = in.bytes();
   in.end();
   LANDER_TRY(in.status);
+  for (const base::TimeUs time :
+       {model.lineage.created, model.lineage.trained_from, model.lineage.trained_to}) {
+    if (time < -kFarthestTime || time > kFarthestTime) return corrupt("a time out of range");
+  }
   if (model.interval > base::kDay) return corrupt("an interval of over a day");
   if (!(model.false_alarms_per_day > 0))
     return corrupt("a false-alarm budget that is not positive");

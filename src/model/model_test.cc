@@ -83,6 +83,14 @@ TEST(Model, EveryTruncationAndEveryExtensionIsRefused) {
   EXPECT_FALSE(decode_model(longer).ok());
 }
 
+TEST(Model, TimesThatCannotBeSubtractedAreRefused) {
+  for (const base::TimeUs far : {INT64_MIN, INT64_MAX}) {
+    Model model = pair_model();
+    model.lineage.trained_from = far;
+    EXPECT_EQ(decode_model(encode(model)).error().code(), base::Code::kCorrupt);
+  }
+}
+
 // A damaged content whose checksum somebody computed anew: hostile, not damaged.
 TEST(Model, AForgedChecksumDoesNotBringWildNumbersIntoTheDetector) {
   const base::Bytes bytes = encode(pair_model());
