@@ -7,7 +7,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "os/files.h"
 #include "table/cell.h"
 
 namespace lander::cli {

@@ -10,9 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <filesystem>
 #include <memory>
-#include <system_error>
 
 #include "os/descriptor.h"
 #include "os/system_error.h"
@@ -221,15 +219,6 @@ class SystemFiles final : public Files {
 Files& system_files() {
   static SystemFiles files;
   return files;
-}
-
-bool is_same_file(const std::string& a, const std::string& b) {
-  std::error_code failed;
-  if (a == b || std::filesystem::equivalent(a, b, failed)) return true;
-  const auto one = std::filesystem::weakly_canonical(a, failed);
-  if (failed) return false;
-  const auto other = std::filesystem::weakly_canonical(b, failed);
-  return !failed && one == other;
 }
 
 }  // namespace lander::os

@@ -35,7 +35,4 @@ class Files {
 
 Files& system_files();
 
-// Whether both names lead to one file ("a", "./a", a link to it), or will once it is made.
-bool is_same_file(const std::string& a, const std::string& b);
-
 }  // namespace lander::os
