@@ -205,7 +205,7 @@ TEST_F(CliTest, AnAlertIsFoundByTheEndOfItsIdAndAcknowledged) {
   EXPECT_EQ(err_, "lander: no alert \"beef\"\n");
   peer_.says("GET " + path, 200, alert());
   EXPECT_EQ(at_peer({"alerts", "show", "89eb"}), 0) << err_;
-  EXPECT_NE(out_.find(" 82 %  vib      9.8       2.1  mm/s\n"), std::string::npos) << out_;
+  EXPECT_NE(out_.find(" 82 %  vib      9.8       2.1  mm/s       -\n"), std::string::npos) << out_;
   EXPECT_NE(out_.find("vib       ▁ █      2   9.8\n"), std::string::npos) << out_;
 }
 

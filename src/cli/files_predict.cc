@@ -120,7 +120,7 @@ class Predicting {
     FileOptions options = order_.options;
     if (!life_) {
       if (!roles.label.empty()) options.ignore.push_back(roles.label);
-      return OpenFile::open(order_.file, options);
+      return OpenFile::open(order_.file, options, {}, true);  // rows need no clock
     }
     if (options.time.empty()) options.time = roles.time;
     return OpenFile::open(order_.file, options, {roles.unit}, true);
