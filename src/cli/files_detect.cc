@@ -9,6 +9,7 @@
 #include "cli/files_plot.h"
 #include "cli/files_watch.h"
 #include "learn/self_taught.h"
+#include "model/predictor.h"
 #include "model/surprise.h"
 
 namespace lander::cli {
@@ -120,6 +121,10 @@ Result<Made> make(Session& session, const DetectOrder& order,
     return made;
   }
   LANDER_ASSIGN(const model::Model model, read_model(session, order.model));
+  LANDER_ASSIGN(const model::Kind kind, model::kind_of(model));
+  if (kind != model::Kind::kDetector)
+    return Error(Code::kInvalid, order.model + " predicts: `lander predict " + order.file + " -m " +
+                                     order.model + "` uses it");
   auto detector = model::make_detector(model, rate);
   if (!detector.ok()) return detector.error().context(order.model);
   made.detector = std::move(*detector);

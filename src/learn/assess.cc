@@ -36,7 +36,8 @@ std::string complain(const Frames& frames, std::size_t i, const Column& column) 
       const double x = frames.values[r * frames.inputs.size() + i];
       if (column.fine[r] && !std::isnan(x)) value = x;
     }
-    return "never changes (" + rounded(value) + " " + frames.inputs[i].unit +
+    const std::string& unit = frames.inputs[i].unit;
+    return "never changes (" + rounded(value) + (unit.empty() ? "" : " " + unit) +
            "); is it alive? Any departure will count as unusual";
   }
   std::string text;
@@ -105,7 +106,7 @@ std::int64_t count_gaps(const Frames& frames) {
 std::string malformed(const Frames& frames) {
   const std::size_t n = frames.inputs.size();
   if (n == 0) return "no inputs";
-  if (n > 256) return "over 256 inputs";
+  if (n > 256) return std::to_string(n) + " inputs, at most 256: leave some out";
   if (frames.interval <= 0) return "the interval between frames is not positive";
   if (frames.values.size() != frames.rows() * n) return "frames of different lengths";
   for (std::size_t r = 1, run = 0; r < frames.rows(); ++r) {

@@ -77,6 +77,12 @@ base::Result<Rows> usable_rows(const Labelled& rows, std::vector<std::string>& c
   }
   for (const auto& [name, count] : counts) {
     if (name.size() > 256) return invalid("a class' name of over 256 bytes");
+    if (name == model::kUnknown) {
+      return invalid(
+          "a class is called \"" + name +
+          "\", which is told of rows that fit no class: rename it, or leave the label of "
+          "those rows empty");
+    }
     classes.push_back(name);
   }
   return usable;

@@ -218,6 +218,9 @@ TEST(Classify, SaysWhyItCannotLearn) {
   EXPECT_NE(error_of(rows).find("no row has a label"), std::string::npos);
   EXPECT_NE(error_of(states(2, 1)).find("2 labelled rows"), std::string::npos);
   EXPECT_NE(error_of(named({})).find("no column"), std::string::npos);
+  rows = states(30, 1);
+  rows.labels[0] = model::kUnknown;
+  EXPECT_NE(error_of(rows).find("fit no class"), std::string::npos);
 }
 
 TEST(Classify, SurvivesEmptyConstantAndAbsurdCells) {
