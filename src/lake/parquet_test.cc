@@ -2,6 +2,7 @@
 #include "lake/parquet.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <bit>
 #include <cmath>
@@ -39,7 +40,8 @@ Cell cell_of(const Value& value) {
 class ParquetTest : public testing::Test {
  protected:
   void SetUp() override {
-    path_ = testing::TempDir() + "lander-parquet-test.parquet";
+    // Tests run side by side, each in a process of its own.
+    path_ = testing::TempDir() + "lander-parquet-test-" + std::to_string(::getpid()) + ".parquet";
     duck_ = Duck::open(256).value();
     session_ = Session::open(*duck_).value();
   }

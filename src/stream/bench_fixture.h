@@ -1,4 +1,4 @@
-// What the tests of pipelines and of the built-in watch share.
+// What the tests of pipelines share: a bench that feeds one in seconds and keeps what it says.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -12,8 +12,6 @@
 #include "stream/pipeline.h"
 
 namespace lander::stream {
-
-std::size_t allocations();  // by operator new, of the whole program so far
 
 inline constexpr base::TimeUs kStart = 1'700'000'000 * base::kSecond;
 
@@ -83,5 +81,18 @@ inline model::Model two_inputs() {
   model.body = model::encode(p);
   return model;
 }
+
+struct WatchBench : Bench {
+  explicit WatchBench(const std::map<std::string, BoundPort>& ports) : Bench(kHigh) {
+    auto made = make_watch(two_inputs(), ports, {"acme/north/water/pump-7", "digest"});
+    EXPECT_TRUE(made.ok()) << (made.ok() ? "" : made.error().message());
+    pipeline = std::move(*made);
+  }
+  WatchBench() : WatchBench({{"p7-vib", bound()["v"]}, {"p7-flow", bound()["flow"]}}) {}
+  void second(double s, double v, double f) {
+    vibration(s, v);
+    flow(s, f);
+  }
+};
 
 }  // namespace lander::stream
