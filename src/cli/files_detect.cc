@@ -8,6 +8,7 @@
 #include "cli/export.h"
 #include "cli/files_plot.h"
 #include "cli/files_watch.h"
+#include "model/predictor.h"
 #include "model/surprise.h"
 
 namespace lander::cli {
@@ -105,6 +106,12 @@ Result<Made> make(Session& session, const DetectOrder& order,
     return made;
   }
   LANDER_ASSIGN(const model::Model model, read_model(session, order.model));
+  const auto kind = model::kind_of(model);
+  if (!kind.ok()) return kind.error().context(order.model);
+  if (*kind != model::Kind::kDetector)
+    return Error(Code::kInvalid, order.model + " is of kind " + model.lineage.method +
+                                     ": `lander predict " + order.file + " -m " + order.model +
+                                     "` uses it");
   auto detector = model::make_detector(model, rate);
   if (!detector.ok()) return detector.error().context(order.model);
   made.detector = std::move(*detector);

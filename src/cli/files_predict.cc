@@ -114,7 +114,8 @@ class Predicting {
   Result<OpenFile> open(const model::Roles& roles) const {
     FileOptions options = order_.options;
     if (!life_) {
-      if (!roles.label.empty()) options.ignore.push_back(roles.label);
+      options.label = roles.label;
+      options.interval = "1s";  // of no meaning here, so no note tells that it was assumed
       return OpenFile::open(order_.file, options);
     }
     if (options.time.empty()) options.time = roles.time;
@@ -198,6 +199,7 @@ class Predicting {
     Facts facts;
     facts.add("rows", std::to_string(rows) + " of " + order_.file);
     facts.add("predictions", order_.out);
+    facts.add("plot", order_.plot);
     session_.say(facts);
     Table table(life_ ? std::vector<std::string>{"UNIT", ">REMAINING"}
                       : std::vector<std::string>{"CLASS", ">ROWS"});

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
+#include "cli/files.h"
 #include "cli/files_commands.h"
 #include "cli/files_model.h"
 #include "cli/match.h"
@@ -257,7 +258,7 @@ void say_model(Session& session, const std::string& role, const Json& m) {
   facts.add("parent", short_digest(text_of(m, "parent")));
   facts.add("interval", length_text(integer_of(m, "interval_ms") * base::kMillisecond));
   if (const auto rate = number_of(m, "false_alarms_per_day"))
-    facts.add("false alarms", number_text(*rate) + " a day expected");
+    facts.add("false alarms", rate_text(*rate) + " expected");
   for (const auto& metric : member(m, "metrics"))
     facts.add(text_of(metric, "name"), value_text(member(metric, "value")));
   session.say(facts);
@@ -275,6 +276,9 @@ void say_model(Session& session, const std::string& role, const Json& m) {
 base::Status show(Session& session, const Pick& pick) {
   if (!pick.digest.empty() && session.world.files.exists(pick.digest))
     return show_model_file(session, pick.digest, pick.card);
+  if (pick.digest.find_first_not_of("0123456789abcdef") != std::string::npos)
+    return Error(Code::kNotFound, "no such file: " + pick.digest +
+                                      " (and a digest it is not, of a model at a site)");
   LANDER_ASSIGN(const Json models, fetch_models(session));
   Json found = Json::array();
   for (const auto& m : models) {

@@ -36,7 +36,8 @@ std::string complain(const Frames& frames, std::size_t i, const Column& column) 
       const double x = frames.values[r * frames.inputs.size() + i];
       if (column.fine[r] && !std::isnan(x)) value = x;
     }
-    return "never changes (" + rounded(value) + " " + frames.inputs[i].unit +
+    const std::string& unit = frames.inputs[i].unit;
+    return "never changes (" + rounded(value) + (unit.empty() ? "" : " " + unit) +
            "); is it alive? Any departure will count as unusual";
   }
   std::string text;
