@@ -282,6 +282,12 @@ class Story(Ways, Records):
             _, seconds = s.wait("acknowledged at the site", lambda: next(
                 a for a in stage.alerts(stage.site) if a["id"] == self.alert["id"])["acknowledged"], 30)
             s.figure(f"{seconds:.1f} s", seconds=round(seconds, 2))
+        with tell.step("verdict", "The technician looks, and says so: the next training leaves that time out; the hub knows") as s:
+            stage.at_site("alerts", "verdict", self.alert["id"], "true", "--note", "bearing worn, replaced")
+            _, seconds = s.wait("the verdict at the hub", lambda: next(
+                a for a in stage.alerts(stage.hub) if a["id"] == self.alert["id"]).get("verdict") == "true", 30)
+            s.figure(f"{seconds:.1f} s", seconds=round(seconds, 2))
+            s.quote("lander alerts show", stage.at_site("alerts", "show", self.alert["id"]), 14)
         stage.inject("none")  # the bearing is replaced, and cools down while the story goes on
 
     # --- 8: the lake ---

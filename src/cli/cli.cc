@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
+#include <system_error>
 
 #include "cli/world.h"
 #include "os/process.h"
@@ -12,10 +14,13 @@ namespace lander::cli {
 
 int main(int argc, char** argv, MakeObservationFile parquet, Lakes lakes) {
   const std::vector<std::string> arguments(argv + 1, argv + argc);
+  int lost = 0;  // errno of the first answer that could not be written
   World world{
       os::system_files(),
       os::system_clock(),
-      [](std::string_view text) { os::write_text(STDOUT_FILENO, text); },
+      [&lost](std::string_view text) {
+        if (!os::write_text(STDOUT_FILENO, text) && lost == 0) lost = errno;
+      },
       [](std::string_view text) { os::write_text(STDERR_FILENO, text); },
       [](const char* name) {
         const char* value = std::getenv(name);
@@ -29,7 +34,10 @@ int main(int argc, char** argv, MakeObservationFile parquet, Lakes lakes) {
       std::move(parquet),
       std::move(lakes),
       [&arguments] { return os::become_neighbour("lander-parquet", arguments); }};
-  return run(world, arguments);
+  const int code = run(world, arguments);
+  if (lost == 0) return code;
+  world.err("lander: writing to standard output: " + std::generic_category().message(lost) + "\n");
+  return 1;
 }
 
 }  // namespace lander::cli

@@ -28,6 +28,12 @@ std::string list(const std::vector<std::string>& names) {
 
 bool is_stdout(const std::string& path) { return path == "-" || path == "/dev/stdout"; }
 
+bool is_one_of(const std::string& path, const std::vector<std::string>& others) {
+  return std::any_of(others.begin(), others.end(), [&](const std::string& other) {
+    return !other.empty() && os::is_same_file(path, other);
+  });
+}
+
 Error in_file(const Error& error, const std::string& path) {
   return error.message().find(path) == std::string::npos ? error.context(path) : error;
 }
@@ -221,8 +227,7 @@ Status may_write(Session& session, const std::string& out, const std::vector<std
   if (out.empty()) return {};
   if (session.json && is_stdout(out))
     return session.usage("-o - and --json both write to standard output: name a file with -o");
-  if (std::find(inputs.begin(), inputs.end(), out) != inputs.end())
-    return session.usage("-o " + out + " would write over what is read");
+  if (is_one_of(out, inputs)) return session.usage("-o " + out + " would write over what is read");
   return {};
 }
 
@@ -230,7 +235,7 @@ Status may_make_file(Session& session, const std::string& path,
                      const std::vector<std::string>& others) {
   if (path.starts_with("/dev/"))  // a file that appears whole would take the device's place
     return session.usage(path + " is a device: name a file");
-  if (!path.empty() && std::find(others.begin(), others.end(), path) != others.end())
+  if (!path.empty() && is_one_of(path, others))
     return session.usage(path + " would write over another file of this command");
   return {};
 }

@@ -8,6 +8,7 @@
 #include "cli/export.h"
 #include "cli/files_plot.h"
 #include "cli/files_watch.h"
+#include "learn/self_taught.h"
 #include "model/predictor.h"
 #include "model/surprise.h"
 
@@ -90,7 +91,22 @@ struct Made {
   model::JudgeOptions judge;
   Matching matching;
   base::DurationUs learned_interval = 0;
+  const learn::SelfTaught* self_taught = nullptr;  // the detector, where it is that
 };
+
+// Without a model. Inputs that move together are judged together; one, and more than a model may
+// have, each by itself.
+void make_learning(std::size_t inputs, base::DurationUs interval, double rate, Made& made) {
+  if (inputs < 2 || inputs > learn::kMaxSelfTaughtInputs) {
+    made.detector = model::make_surprise({inputs, rate});
+    made.judge = model::surprise_judge_options();
+    return;
+  }
+  auto detector = learn::make_self_taught({inputs, std::min(interval, base::kDay), rate});
+  made.self_taught = detector.get();
+  made.detector = std::move(detector);
+  made.judge = model::judge_options(interval);
+}
 
 Result<Made> make(Session& session, const DetectOrder& order,
                   const std::vector<table::Sensor>& sensors, base::DurationUs interval) {
@@ -101,17 +117,14 @@ Result<Made> make(Session& session, const DetectOrder& order,
   Made made;
   if (order.model.empty()) {
     LANDER_ASSIGN(made.matching, Matching::make(sensors, inputs_of(sensors)));
-    made.detector = model::make_surprise({sensors.size(), rate > 0 ? rate : kDefaultRate});
-    made.judge = model::surprise_judge_options();
+    make_learning(sensors.size(), interval, rate > 0 ? rate : kDefaultRate, made);
     return made;
   }
   LANDER_ASSIGN(const model::Model model, read_model(session, order.model));
-  const auto kind = model::kind_of(model);
-  if (!kind.ok()) return kind.error().context(order.model);
-  if (*kind != model::Kind::kDetector)
-    return Error(Code::kInvalid, order.model + " is of kind " + model.lineage.method +
-                                     ": `lander predict " + order.file + " -m " + order.model +
-                                     "` uses it");
+  LANDER_ASSIGN(const model::Kind kind, model::kind_of(model));
+  if (kind != model::Kind::kDetector)
+    return Error(Code::kInvalid, order.model + " predicts: `lander predict " + order.file + " -m " +
+                                     order.model + "` uses it");
   auto detector = model::make_detector(model, rate);
   if (!detector.ok()) return detector.error().context(order.model);
   made.detector = std::move(*detector);
@@ -135,6 +148,8 @@ std::vector<std::string> notes_of(const table::Recording& recording, const Made&
                       " apart, but the model learned " + length_text(made.learned_interval) +
                       ": its false alarms may be more than promised");
   }
+  if (made.self_taught && !made.self_taught->untaught().empty())
+    notes.push_back("every score is 0: " + made.self_taught->untaught());
   if (told.unscored > 0)
     notes.push_back(plural(static_cast<std::int64_t>(told.unscored), "row", "rows") +
                     " not scored (nan): too little was measured");

@@ -121,6 +121,8 @@ Status learn_files(Session& session, const LearnOrder& order) {
   for (const std::string& note : notes.notes) session.note(note);
   if (!model.ok()) return model.error();
   const base::Bytes bytes = model::encode(*model);
+  if (const auto readable = model::decode_model(bytes); !readable.ok())
+    return readable.error().context("what was learned does not fit a model file");
   LANDER_TRY(session.world.files.write_durably(order.out, bytes));
   const std::string digest = model::digest(bytes);
   const model::Lineage& lineage = model->lineage;

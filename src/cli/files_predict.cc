@@ -19,7 +19,7 @@ using base::Error;
 using base::Result;
 using base::Status;
 
-// What the file says of each unit, or of all rows as one, in the file's order.
+// What the file says of each unit, in the file's order.
 struct Rows {
   std::vector<double> times, values;
   std::vector<std::size_t> unit_of;
@@ -43,7 +43,7 @@ Result<Rows> read_rows(Session& session, OpenFile& file, const Matching& matchin
     matching.fill(row.values, frame);
     rows.values.insert(rows.values.end(), frame.begin(), frame.end());
     rows.times.push_back(row.number);
-    const std::string_view unit = row.keys.empty() ? std::string_view() : row.keys[0];
+    const std::string_view unit = row.keys[0];
     const auto [at, fresh] = known.try_emplace(std::string(unit), rows.units.size());
     if (fresh) rows.units.emplace_back(unit);
     rows.unit_of.push_back(at->second);
@@ -55,10 +55,9 @@ Result<Rows> read_rows(Session& session, OpenFile& file, const Matching& matchin
 }
 
 // Rows of one unit together and in order of time, as predictors want them.
-std::vector<std::size_t> in_order(const Rows& rows, bool by_time) {
+std::vector<std::size_t> in_order(const Rows& rows) {
   std::vector<std::size_t> order(rows.times.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  if (!by_time) return order;
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
     return rows.unit_of[a] != rows.unit_of[b] ? rows.unit_of[a] < rows.unit_of[b]
                                               : rows.times[a] < rows.times[b];
@@ -86,8 +85,14 @@ class Predicting {
     LANDER_ASSIGN(OpenFile file, open(roles));
     auto matching = Matching::make(file.recording().sensors(), model.inputs);
     if (!matching.ok()) return matching.error().context(order_.file);
-    LANDER_ASSIGN(const Rows rows, read_rows(session_, file, *matching));
-    const std::vector<Predicted> answers = predict(**predictor, rows);
+    Rows rows;
+    std::vector<Predicted> answers;
+    if (life_) {
+      LANDER_ASSIGN(rows, read_rows(session_, file, *matching));
+      answers = predict(**predictor, rows);
+    } else {
+      LANDER_ASSIGN(answers, classify(**predictor, file, *matching));
+    }
     LANDER_TRY(write(answers));
     if (!order_.plot.empty())
       LANDER_TRY(write_plot(session_, order_.plot,
@@ -115,24 +120,42 @@ class Predicting {
     FileOptions options = order_.options;
     if (!life_) {
       options.label = roles.label;
-      options.interval = "1s";  // of no meaning here, so no note tells that it was assumed
-      return OpenFile::open(order_.file, options);
+      return OpenFile::open(order_.file, options, {}, true);  // rows need no clock
     }
     if (options.time.empty()) options.time = roles.time;
     return OpenFile::open(order_.file, options, {roles.unit}, true);
+  }
+
+  // Row by row: a file may be larger than memory.
+  Result<std::vector<Predicted>> classify(model::Predictor& predictor, OpenFile& file,
+                                          const Matching& matching) {
+    std::vector<Predicted> answers;
+    std::vector<double> frame(matching.headers().size());
+    Progress progress(session_);
+    table::Row row;
+    for (;;) {
+      LANDER_ASSIGN(const bool more, file.next(row));
+      if (!more) break;
+      matching.fill(row.values, frame);
+      const model::Prediction& p = predictor.predict(frame, row.number);
+      answers.push_back({0, 0, 0, p.probability, std::string(p.label)});
+      if (answers.size() % 1024 == 0) progress.show(file.share_read(), "reading " + file.path());
+    }
+    if (answers.empty())
+      return Error(Code::kInvalid, file.path() + ": a header and no rows below it");
+    return answers;
   }
 
   std::vector<Predicted> predict(model::Predictor& predictor, const Rows& rows) {
     Progress progress(session_);
     const std::size_t n = predictor.inputs();
     std::vector<Predicted> answers(rows.times.size());
-    const std::vector<std::size_t> order = in_order(rows, life_);
+    const std::vector<std::size_t> order = in_order(rows);
     for (std::size_t i = 0; i < order.size(); ++i) {
       const std::size_t row = order[i];
       if (i == 0 || rows.unit_of[row] != rows.unit_of[order[i - 1]]) predictor.reset();
       const model::Prediction& p = predictor.predict({&rows.values[row * n], n}, rows.times[row]);
-      answers[row] = {p.value, p.low, p.high, p.probability,
-                      life_ ? std::string() : std::string(p.label)};
+      answers[row] = {p.value, p.low, p.high, p.probability, {}};
       if (i % 1024 == 0) {
         progress.show(static_cast<double>(i) / static_cast<double>(order.size()), "predicting");
       }
@@ -168,12 +191,10 @@ class Predicting {
 
   void tell(const Rows& rows, const std::vector<Predicted>& answers) {
     Told told;
-    for (const std::size_t row : in_order(rows, life_)) {
-      if (life_) {
-        told.lives[rows.units[rows.unit_of[row]]] = answers[row].value;
-      } else {
-        ++told.labels[answers[row].label];
-      }
+    for (const std::size_t row : in_order(rows))
+      told.lives[rows.units[rows.unit_of[row]]] = answers[row].value;
+    if (!life_) {
+      for (const Predicted& answer : answers) ++told.labels[answer.label];
     }
     if (session_.json) {
       Json body = {{"file", order_.file},

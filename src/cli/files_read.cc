@@ -184,7 +184,7 @@ Result<learn::Labelled> read_labelled(Session& session, const std::vector<std::s
                                       const FileOptions& options, const std::string& label,
                                       ReadNotes& notes) {
   learn::Labelled labelled;
-  Reading reading(session, options, {label}, false, notes);
+  Reading reading(session, options, {label}, true, notes);  // rows need no clock
   const auto begin = [](std::size_t) {};
   const auto take = [&](const table::Row& row, const std::vector<double>& frame) {
     labelled.labels.emplace_back(table::is_missing(row.keys[0]) ? std::string_view() : row.keys[0]);

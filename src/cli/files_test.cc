@@ -1,8 +1,11 @@
 // learn, detect, predict and model show on files: what stands in their tables and on stderr.
 #include "cli/files.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <fstream>
 #include <sstream>
 
@@ -59,6 +62,56 @@ TEST_F(FilesTest, AFaultIsFoundAndItsSensorNamed) {
   EXPECT_NE(rows[300].find(",0,0,"), std::string::npos) << rows[300];
   EXPECT_NE(rows[550].find(",1,0,Flow"), std::string::npos) << rows[550];
   EXPECT_NE(out_.find("Flow"), std::string::npos) << out_;
+}
+
+TEST_F(FilesTest, NoAnswerTakesThePlaceOfWhatIsReadWhateverItIsCalled) {
+  const std::string text = pump(3000, 9999), data = file("data.csv", text);
+  const std::string model = folder_ + "/pump.model", dotted = folder_ + "/./data.csv";
+  const std::string link = folder_ + "/link.csv";
+  std::remove(link.c_str());
+  ASSERT_EQ(symlink(data.c_str(), link.c_str()), 0);
+  ASSERT_EQ(lander({"learn", data, "-o", model}), 0) << err_;
+  for (const std::string& over : {data, dotted, link}) {
+    EXPECT_EQ(lander({"detect", data, "-o", over}), 2) << over;
+    EXPECT_EQ(lander({"learn", data, "-o", over}), 2) << over;
+  }
+  EXPECT_EQ(lander({"detect", data, "-m", model, "-o", folder_ + "/./pump.model"}), 2);
+  EXPECT_EQ(lander({"detect", data, "-o", folder_ + "/p.html", "--plot", folder_ + "/./p.html"}),
+            2);
+  EXPECT_EQ(lines(data).size(), 3001u);
+  EXPECT_EQ(lander({"model", "show", model}), 0) << err_;
+}
+
+TEST_F(FilesTest, WhatIsLearnedIsWrittenOnlyIfItCanBeReadAgain) {
+  const std::string text = pump(900, 9999), model = folder_ + "/weekly.model";
+  std::string timeless;
+  std::istringstream rows(text);
+  for (std::string line; std::getline(rows, line);)
+    timeless += line.substr(line.find(',') + 1) + '\n';
+  const std::string data = file("timeless.csv", timeless);
+  EXPECT_EQ(lander({"learn", data, "--interval", "7d", "-o", model}), 1);
+  EXPECT_NE(err_.find("at most 1d"), std::string::npos) << err_;
+  EXPECT_FALSE(std::ifstream(model).good());
+  EXPECT_EQ(lander({"learn", data, "--interval", "1d", "-o", model}), 0) << err_;
+  EXPECT_EQ(lander({"model", "show", model}), 0) << err_;
+}
+
+TEST_F(FilesTest, APictureIsWholeWhateverItsNamesAreWrittenIn) {
+  Plot plot;
+  plot.title = "Fl\xFC ssigkeit.csv";  // Latin-1
+  plot.x = {1, 2, 3};
+  Panel classes;
+  classes.title = "class";
+  classes.names = {"xxxxxxxxxxxxx\u00e4", "\u00e4\u00f6\u00fc\u00e4\u00f6\u00fc\u00e4\u00f6"};
+  classes.low = classes.high = {0, 1, 0};
+  plot.panels.push_back(classes);
+  Panel score;
+  score.score = true;
+  score.low = score.high = {0, 1, 2};
+  plot.panels.push_back(score);
+  plot.alarms.push_back({1, 2, std::string(59, 'a') + "\u00e4", 2});
+  const auto picture = plot_png(plot);
+  ASSERT_TRUE(picture.ok()) << picture.error().message();
 }
 
 TEST_F(FilesTest, AnotherUnitOfASensorIsConvertedAndSaid) {

@@ -157,8 +157,9 @@ std::string findings(const model::Lineage& lineage) {
   for (const model::Metric& metric : lineage.metrics) {
     const auto colon = metric.name.find(':', 6);
     if (!metric.name.starts_with("input:") || colon == std::string::npos) continue;
-    out += "- " + cell(metric.name.substr(colon + 1)) + ": " + metric.name.substr(6, colon - 6) +
-           " " + number_text(std::round(1000 * metric.value) / 10) + " % of the time\n";
+    out += "- " + cell(metric.name.substr(colon + 1)) + ": " +
+           cell(metric.name.substr(6, colon - 6)) + " " +
+           number_text(std::round(1000 * metric.value) / 10) + " % of the time\n";
   }
   return out.empty() ? "Nothing worth telling: under 1 % missing, frozen or absurd.\n" : out;
 }

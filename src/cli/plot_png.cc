@@ -7,6 +7,7 @@
 
 #include "cli/plot.h"
 #include "cli/text.h"
+#include "table/cell.h"
 
 namespace lander::cli {
 namespace {
@@ -62,7 +63,8 @@ class Drawing {
                            bold ? CAIRO_FONT_WEIGHT_BOLD : CAIRO_FONT_WEIGHT_NORMAL);
     cairo_set_font_size(to_, size);
     cairo_text_extents_t extents;
-    const std::string shown = clean(what);
+    // Cairo draws nothing more after a text that is not UTF-8: the name of a file, say.
+    const std::string shown = table::printable(clean(what), what.size());
     cairo_text_extents(to_, shown.c_str(), &extents);
     colour(c);
     cairo_move_to(to_, x - align * extents.x_advance, y);
@@ -92,7 +94,8 @@ class Drawing {
       line(kLeft, y_of(tick), kWidth - kRight, y_of(tick), kGrid, 1);
       const bool named = !panel.names.empty();
       text(kLeft - 8, y_of(tick) + 4,
-           named ? panel.names[static_cast<std::size_t>(tick)].substr(0, 14) : number_text(tick),
+           named ? table::printable(panel.names[static_cast<std::size_t>(tick)], 14)
+                 : number_text(tick),
            11, kDim, 1);
     }
     for (std::size_t i = 0; i < plot_.alarms.size(); ++i) {
@@ -115,7 +118,7 @@ class Drawing {
 
   void name_alarm(const PlotSpan& span, double from, double top) {
     if (from < named_until_) return;  // names that would lie on each other stand in the table
-    const std::string name = span.text.substr(0, 60);
+    const std::string name = table::printable(span.text, 60);
     text(from, top - 6, name, 11, kAlarm, 0);
     cairo_text_extents_t extents;
     cairo_text_extents(to_, clean(name).c_str(), &extents);
@@ -213,7 +216,9 @@ base::Result<base::Bytes> plot_png(const Plot& plot) {
   cairo_scale(context.get(), kScaleOut, kScaleOut);
   if (!plot.x.empty()) Drawing(context.get(), plot).draw(height);
   base::Bytes out;
-  const cairo_status_t status = cairo_surface_write_to_png_stream(surface.get(), append, &out);
+  cairo_status_t status = cairo_status(context.get());
+  if (status == CAIRO_STATUS_SUCCESS)
+    status = cairo_surface_write_to_png_stream(surface.get(), append, &out);
   if (status == CAIRO_STATUS_SUCCESS) return out;
   return base::Error(base::Code::kInternal,
                      std::string("drawing a PNG: ") + cairo_status_to_string(status));

@@ -106,7 +106,7 @@ std::int64_t count_gaps(const Frames& frames) {
 std::string malformed(const Frames& frames) {
   const std::size_t n = frames.inputs.size();
   if (n == 0) return "no inputs";
-  if (n > 256) return "over 256 inputs";
+  if (n > 256) return std::to_string(n) + " inputs, at most 256: leave some out";
   if (frames.interval <= 0) return "the interval between frames is not positive";
   if (frames.values.size() != frames.rows() * n) return "frames of different lengths";
   for (std::size_t r = 1, run = 0; r < frames.rows(); ++r) {

@@ -25,13 +25,26 @@ constexpr double kKnownShare = 0.99;  // of learned rows that the limit to the u
 
 // What was chosen once for all fits.
 struct Plan {
-  KernelShape described, rocket, points;
+  KernelShape described, outline;
   std::size_t rounds = 0;  // of boosting; 0: none
   BoostOptions boost;
 };
 
-KernelTask kernel_task(const Table& table, std::span<const float> values, const Rows& rows) {
-  return {values, values.size() / table.rows(), table.classes, table.class_count, rows};
+// How much each part of the outline counts: rocket, scales, course, slopes.
+constexpr double kShares[] = {0.25, 0.75, 0.5, 0.25};
+
+std::vector<KernelPart> parts_of(const Table& table) {
+  std::vector<KernelPart> parts;
+  for (std::size_t i = 0; i < table.parts.size(); ++i) {
+    parts.push_back({table.parts[i], kShares[i]});
+  }
+  return parts;
+}
+
+KernelTask kernel_task(const Table& table, std::span<const float> values, const Rows& rows,
+                       std::vector<KernelPart> parts) {
+  return {values,          values.size() / table.rows(), table.classes, table.class_count, rows,
+          std::move(parts)};
 }
 
 std::size_t most_supports(std::size_t features) {
@@ -67,14 +80,14 @@ model::Classify fit(const Table& table, const model::Classify& frame, const Binn
   p.forest = grow_forest(table.all.described, table.features, table.classes, table.class_count,
                          rows, options);
   p.boosted = boosted(table, binned, plan, rows, {}, {});
-  const auto kernel = [&](std::span<const float> values, const KernelShape& shape) {
+  const auto kernel = [&](std::span<const float> values, std::vector<KernelPart> parts,
+                          const KernelShape& shape) {
     if (values.empty()) return model::Kernel();
     const Rows some = some_of(table, rows, most_supports(values.size() / table.rows()));
-    return fit_kernel(kernel_task(table, values, some), shape);
+    return fit_kernel(kernel_task(table, values, some, std::move(parts)), shape);
   };
-  p.described = kernel(table.all.described, plan.described);
-  p.rocket = kernel(table.all.rocket, plan.rocket);
-  p.points = kernel(table.all.points, plan.points);
+  p.described = kernel(table.all.described, {}, plan.described);
+  p.outline = kernel(table.all.outline, parts_of(table), plan.outline);
   return p;
 }
 
@@ -105,8 +118,7 @@ Judged judge(const Table& table, const model::Classify& frame, const Binned* bin
     for (std::size_t r = 0; r < table.rows(); ++r) {
       if (fold[r] != f) continue;
       copy_row(table.all.described, r, view.described);
-      copy_row(table.all.rocket, r, view.rocket);
-      copy_row(table.all.points, r, view.points);
+      copy_row(table.all.outline, r, view.outline);
       const auto scores = members.score(view);
       std::copy(scores.begin(), scores.end(), judged.scores.begin() + std::ptrdiff_t(r * width));
     }
@@ -137,15 +149,15 @@ Quality quality(const Table& table, const Judged& judged, std::span<const double
 
 // What a weight may be when the rows say little: by how sharp each member's scores are.
 std::vector<double> usual_weights(bool waves) {
-  if (waves) return {0.15, 0, 2.5, 2.5, 1.2};
-  return {0.5, 0.3, 2, 0, 0};
+  if (waves) return {0.4, 0, 0.2, 5};
+  return {0.5, 0.3, 2, 0};
 }
 
 // The weights of least log-loss on rows that the members had not seen, one step at a time. Few
 // numbers, so that the log-loss they are judged by is hardly flattered; they also make the
 // probabilities honest. On few rows they stay close to the usual proportions.
 std::vector<double> weights_of(const Table& table, const Judged& judged) {
-  const std::vector<double> usual = usual_weights(table.points > 0);
+  const std::vector<double> usual = usual_weights(table.has_waves());
   std::vector<double> fusion = usual;
   double common = 1;
   const auto cost = [&] {
@@ -270,7 +282,7 @@ std::vector<model::Metric> metrics_of(const Table& table, const Judged& judged,
                                         {"waves", double(p.layout.waves.size())},
                                         {"accuracy_cross_validated", fused.accuracy},
                                         {"log_loss_cross_validated", fused.loss}};
-  const char* const names[model::kMembers] = {"forest", "boosted", "described", "rocket", "points"};
+  const char* const names[model::kMembers] = {"forest", "boosted", "described", "outline"};
   for (std::size_t m = 0; m < model::kMembers; ++m) {
     metrics.push_back({std::string("weight_of_") + names[m], p.fusion[m]});
     if (p.fusion[m] == 0) continue;
@@ -297,14 +309,12 @@ base::Result<model::Model> train_class(const Labelled& rows, const ClassRequest&
 
   Plan plan;
   const Rows few = some_of(table, all, kMostToShape);
-  const auto shape = [&](std::span<const float> values) {
-    return values.empty() ? KernelShape() : choose_shape(kernel_task(table, values, few));
-  };
-  plan.described = shape(table.all.described);
-  plan.rocket = shape(table.all.rocket);
-  plan.points = shape(table.all.points);
+  plan.described = choose_shape(kernel_task(table, table.all.described, few, {}));
+  if (table.has_waves()) {
+    plan.outline = choose_shape(kernel_task(table, table.all.outline, few, parts_of(table)));
+  }
   const Binned binned(table.all.described, table.features);
-  if (table.counts == 0) plan_boosting(table, binned, plan);
+  if (!table.has_waves()) plan_boosting(table, binned, plan);
   if (progress) progress(0.1);
 
   const Judged judged = judge(table, p, &binned, plan, progress);

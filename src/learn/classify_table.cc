@@ -77,6 +77,12 @@ base::Result<Rows> usable_rows(const Labelled& rows, std::vector<std::string>& c
   }
   for (const auto& [name, count] : counts) {
     if (name.size() > 256) return invalid("a class' name of over 256 bytes");
+    if (name == model::kUnknown) {
+      return invalid(
+          "a class is called \"" + name +
+          "\", which is told of rows that fit no class: rename it, or leave the label of "
+          "those rows empty");
+    }
     classes.push_back(name);
   }
   return usable;
@@ -89,8 +95,7 @@ Table describe(const Labelled& rows, const Rows& usable, model::Classify& frame)
   model::View view = viewer.empty();
   const std::size_t columns = rows.inputs.size();
   table.features = viewer.described();
-  table.counts = viewer.rocket();
-  table.points = viewer.points();
+  table.parts = viewer.parts();
   const auto row = [&](std::size_t i) {
     return std::span<const double>(&rows.values[usable[i] * columns], columns);
   };
@@ -101,8 +106,7 @@ Table describe(const Labelled& rows, const Rows& usable, model::Classify& frame)
       all.insert(all.end(), one.begin(), one.end());
     };
     append(view.described, table.all.described);
-    append(view.rocket, table.all.rocket);
-    append(view.points, table.all.points);
+    append(view.outline, table.all.outline);
     const auto at =
         std::lower_bound(frame.classes.begin(), frame.classes.end(), rows.labels[usable[i]]);
     table.classes.push_back(static_cast<std::uint32_t>(at - frame.classes.begin()));

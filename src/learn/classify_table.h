@@ -1,6 +1,7 @@
 // Labelled rows as a classifier learns them, and ways to divide them.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -15,12 +16,13 @@ using Rows = std::vector<std::uint32_t>;
 
 // Rows that are learned, as features.
 struct Table {
-  // Row-major: rows x features, rows x counts, rows x points.
-  std::size_t features = 0, counts = 0, points = 0;
-  model::View all;
+  std::size_t features = 0;
+  std::array<std::size_t, 4> parts{};  // of the outline
+  model::View all;                     // row-major: rows x features, rows x sum of parts
   std::vector<std::uint32_t> classes;  // one a row
   std::size_t class_count = 0;
   std::size_t rows() const { return classes.size(); }
+  bool has_waves() const { return !all.outline.empty(); }
 };
 
 // The rows that have a label and any value, and the classes, ascending. kInvalid: too few of

@@ -176,6 +176,35 @@ TEST(Classify, APositionThatComesBackIsTheAxisOfACard) {
   EXPECT_EQ(layout.waves[layout.axis].front(), 50U);
 }
 
+// Cards of four wells' kinds, told by two shapes of the way up and two heights; the level drifts,
+// and half of the cards are followed by a tail at which nothing moves.
+Labelled cards(std::size_t count, std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  std::vector<std::string> names = numbered("load_", 80);
+  for (const std::string& name : numbered("position_", 80)) names.push_back(name);
+  Labelled rows = named(names);
+  for (std::size_t i = 0; i < count; ++i) {
+    const bool bowed = i % 2 == 0, high = i / 2 % 2 == 0, tail = i / 4 % 2 == 0;
+    const double height = (high ? 16 : 11) + normal(random), low = 20 + 4 * normal(random);
+    const std::size_t moving = tail ? 60 : 80;
+    std::vector<double> load(80, 0), position(80, 0);
+    for (std::size_t t = 0; t < moving; ++t) {
+      const double turn = 2 * std::numbers::pi * double(t) / double(moving);
+      position[t] = 1 - std::cos(turn);
+      const double bow = bowed ? 0.15 * std::sin(turn) : 0;
+      load[t] = low + height * (t < moving / 2 ? 1 - bow : 0) + 0.3 * normal(random);
+    }
+    load.insert(load.end(), position.begin(), position.end());
+    add(rows, load, std::string(bowed ? "bowed" : "flat") + (high ? ", high" : ", low"));
+  }
+  return rows;
+}
+
+TEST(Classify, ACardIsToldByItsShapeAndItsHeightWhateverFollowsTheStroke) {
+  const auto predictor = learned(cards(80, 1));
+  EXPECT_GE(shares(*predictor, cards(80, 2)).right, 0.9);
+}
+
 TEST(Classify, TheSameRowsGiveTheSameModel) {
   ClassRequest request;
   EXPECT_EQ(train_class(states(60, 1), request)->body, train_class(states(60, 1), request)->body);
@@ -189,6 +218,9 @@ TEST(Classify, SaysWhyItCannotLearn) {
   EXPECT_NE(error_of(rows).find("no row has a label"), std::string::npos);
   EXPECT_NE(error_of(states(2, 1)).find("2 labelled rows"), std::string::npos);
   EXPECT_NE(error_of(named({})).find("no column"), std::string::npos);
+  rows = states(30, 1);
+  rows.labels[0] = model::kUnknown;
+  EXPECT_NE(error_of(rows).find("fit no class"), std::string::npos);
 }
 
 TEST(Classify, SurvivesEmptyConstantAndAbsurdCells) {

@@ -12,6 +12,7 @@ namespace lander::learn {
 namespace {
 
 constexpr double kWidths[] = {1, 3.3}, kRidges[] = {0.01, 0.03, 0.1, 0.3};
+constexpr double kShareSteps = 1000;  // of the bytes, that a share of 1 is in the median
 constexpr double kSharpness[] = {3, 5, 8, 12, 20};  // of a softmax over scores around 0..1
 
 // Centre and scale of a feature over the rows; scale 0: constant.
@@ -87,6 +88,50 @@ void set_relevance(const KernelTask& task, model::Kernel& kernel) {
   for (float& one : kernel.relevance) one = mean > 0 ? static_cast<float>(one / mean) : 1;
 }
 
+// Between the rows in `count` features from `begin`.
+Eigen::MatrixXd distances(const model::Kernel& kernel, std::size_t begin, std::size_t count) {
+  const std::size_t rows = kernel.rows(), features = kernel.features();
+  Eigen::MatrixXd result = Eigen::MatrixXd::Zero(Eigen::Index(rows), Eigen::Index(rows));
+  const auto support = [&](std::size_t r) {
+    return std::span<const std::int8_t>(&kernel.supports[r * features + begin], count);
+  };
+  const auto relevance = std::span<const float>(kernel.relevance).subspan(begin, count);
+  for (std::size_t a = 0; a < rows; ++a) {
+    for (std::size_t b = 0; b < a; ++b) {
+      result(Eigen::Index(a), Eigen::Index(b)) = result(Eigen::Index(b), Eigen::Index(a)) =
+          double{model::distance(support(a), support(b), relevance)};
+    }
+  }
+  return result;
+}
+
+Eigen::MatrixXd distances(const model::Kernel& kernel) {
+  return distances(kernel, 0, kernel.features());
+}
+
+double median_distance(const Eigen::MatrixXd& distances) {
+  std::vector<double> values;
+  for (Eigen::Index a = 0; a < distances.rows(); ++a) {
+    for (Eigen::Index b = 0; b < a; ++b) values.push_back(distances(a, b));
+  }
+  if (values.empty()) return 1;
+  const auto middle = values.begin() + std::ptrdiff_t(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return std::max(*middle, 1e-3);
+}
+
+// Gives each part its share of the distance.
+void balance(const KernelTask& task, model::Kernel& kernel) {
+  std::size_t begin = 0;
+  for (const KernelPart& part : task.parts) {
+    const double median = median_distance(distances(kernel, begin, part.features));
+    for (std::size_t f = begin; f < begin + part.features; ++f) {
+      kernel.relevance[f] *= static_cast<float>(kShareSteps * part.share / std::max(median, 1.0));
+    }
+    begin += part.features;
+  }
+}
+
 model::Kernel supports_of(const KernelTask& task) {
   model::Kernel kernel;
   kernel.centre.resize(task.features);
@@ -102,33 +147,8 @@ model::Kernel supports_of(const KernelTask& task) {
     }
   }
   set_relevance(task, kernel);
+  balance(task, kernel);
   return kernel;
-}
-
-Eigen::MatrixXd distances(const model::Kernel& kernel) {
-  const std::size_t rows = kernel.rows(), features = kernel.features();
-  Eigen::MatrixXd result = Eigen::MatrixXd::Zero(Eigen::Index(rows), Eigen::Index(rows));
-  const auto support = [&](std::size_t r) {
-    return std::span<const std::int8_t>(&kernel.supports[r * features], features);
-  };
-  for (std::size_t a = 0; a < rows; ++a) {
-    for (std::size_t b = 0; b < a; ++b) {
-      result(Eigen::Index(a), Eigen::Index(b)) = result(Eigen::Index(b), Eigen::Index(a)) =
-          double{model::distance(support(a), support(b), kernel.relevance)};
-    }
-  }
-  return result;
-}
-
-double median_distance(const Eigen::MatrixXd& distances) {
-  std::vector<double> values;
-  for (Eigen::Index a = 0; a < distances.rows(); ++a) {
-    for (Eigen::Index b = 0; b < a; ++b) values.push_back(distances(a, b));
-  }
-  if (values.empty()) return 1;
-  const auto middle = values.begin() + std::ptrdiff_t(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return std::max(*middle, 1e-3);
 }
 
 // One column a class: 1 where the row is of it, less the class' share.

@@ -113,6 +113,7 @@ void set_regimes(const Units& units, const std::vector<const Column*>& chosen,
                  model::LifePlan& plan) {
   std::vector<std::size_t> count(regimes);
   for (const std::uint32_t r : regime) ++count[r];
+  if (*std::max_element(count.begin(), count.end()) < kLeastRegimeRows) return;  // all is one
   for (const Column* column : chosen) {
     plan.settings.push_back(static_cast<std::uint32_t>(column->input));
     double least = INFINITY;

@@ -185,6 +185,18 @@ TEST(Life, WhatCannotBeLearnedFromIsRefusedWithItsReason) {
   EXPECT_TRUE(refused(units, "time"));
 }
 
+TEST(Life, RegimesOfTooFewRowsAreTakenForOne) {
+  Options options;
+  options.units = 3;
+  options.rows = 8;
+  options.regimes = true;
+  for (unsigned seed = 1; seed < 20; ++seed) {
+    const auto model = train_life(pumps(options, seed), {});
+    if (!model.ok()) continue;  // a unit of too few rows, said so
+    EXPECT_EQ(model::decode_life(model->body)->plan.regimes(), 1u) << seed;
+  }
+}
+
 TEST(Life, OutliersAndGapsInTrainingAreSurvived) {
   Units units = pumps({}, 1);
   std::mt19937 random(1);

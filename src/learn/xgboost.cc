@@ -96,7 +96,7 @@ base::Status append_tree(const json& tree, model::Trees& trees) {
   }
   if (const json* types = find(tree, {"split_type"}); types != nullptr && types->is_array()) {
     for (const json& type : *types) {
-      if (type.is_number() && type.get<int>() != 0) return unsupported("categorical splits");
+      if (type.is_number() && type != 0) return unsupported("categorical splits");
     }
   }
   struct Open {

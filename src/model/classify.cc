@@ -11,7 +11,6 @@ namespace {
 
 constexpr double kSteps = 16;  // of compress()
 constexpr double kVoteFloor = 0.5;
-constexpr std::size_t kPointStep = 4;
 
 class Classifier : public Predictor {
  public:
@@ -103,27 +102,28 @@ float distance(std::span<const std::int8_t> a, std::span<const std::int8_t> b,
 
 Viewer::Viewer(const Layout& layout) : features_(layout), rocket_(layout) {}
 
-std::size_t Viewer::points() const {
-  return features_.layout().waves.size() * 2 * (kWavePoints / kPointStep);
+std::array<std::size_t, 4> Viewer::parts() const {
+  return {rocket_.size(), features_.scales().size(), features_.course().size(),
+          features_.slopes().size()};
+}
+
+std::size_t Viewer::outline() const {
+  std::size_t sum = 0;
+  for (const std::size_t part : parts()) sum += part;
+  return sum;
 }
 
 View Viewer::empty() const {
-  return {std::vector<float>(described()), std::vector<float>(rocket()),
-          std::vector<float>(points())};
+  return {std::vector<float>(described()), std::vector<float>(outline())};
 }
 
 void Viewer::look(std::span<const double> row, std::span<const float> biases, View& view) {
   features_.describe(row, view.described);
-  if (rocket() > 0) rocket_.transform(features_, biases, view.rocket);
-  std::size_t at = 0;
-  for (std::size_t w = 0; w < features_.layout().waves.size(); ++w) {
-    const std::span<const double> wave = features_.wave(w);
-    const auto [low, high] = std::minmax_element(wave.begin(), wave.end());
-    const double range = std::max(*high - *low, 1e-9);
-    for (std::size_t i = 0; i < kWavePoints; i += kPointStep) {
-      view.points[at++] = static_cast<float>(wave[i]);
-      view.points[at++] = static_cast<float>((wave[i] - *low) / range);
-    }
+  if (rocket() == 0) return;
+  rocket_.transform(features_, biases, std::span(view.outline).first(rocket()));
+  auto at = view.outline.begin() + static_cast<std::ptrdiff_t>(rocket());
+  for (const auto part : {features_.scales(), features_.course(), features_.slopes()}) {
+    at = std::copy(part.begin(), part.end(), at);
   }
 }
 
@@ -137,8 +137,7 @@ Members::Members(const Classify& parameters)
     : p_(parameters),
       boosted_(parameters.boosted),
       margins_(parameters.boosted.base.size()),
-      bytes_(std::max({parameters.described.features(), parameters.rocket.features(),
-                       parameters.points.features()})),
+      bytes_(std::max(parameters.described.features(), parameters.outline.features())),
       scores_(kMembers * parameters.classes.size()) {}
 
 std::span<const double> Members::score(const View& view) {
@@ -151,8 +150,7 @@ std::span<const double> Members::score(const View& view) {
     std::copy(margins_.begin(), margins_.end(), scores.begin() + std::ptrdiff_t(classes));
   }
   nearest_ = kernel(p_.described, view.described, scores.subspan(2 * classes, classes));
-  kernel(p_.rocket, view.rocket, scores.subspan(3 * classes, classes));
-  kernel(p_.points, view.points, scores.subspan(4 * classes, classes));
+  kernel(p_.outline, view.outline, scores.subspan(3 * classes, classes));
   return scores;
 }
 

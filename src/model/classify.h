@@ -3,6 +3,7 @@
 // docs/formats/model.md; the method: docs/intelligence/classes.md.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -48,28 +49,30 @@ struct Classify {
   Trees boosted;  // one output a class; without trees: not used
   Kernel described;
   std::vector<float> biases;  // of Rocket; empty without waves
-  Kernel rocket, points;      // without rows: not used
-  // Of log(votes), boosted margins, described, rocket and points in the fused log-odds.
+  Kernel outline;             // without rows: not used
+  // Of log(votes), boosted margins, described and outline in the fused log-odds.
   std::vector<double> fusion;
   double limit = 0;  // mean distance to the nearest supports of `described` beyond which: unknown
 };
-inline constexpr std::size_t kMembers = 5;
+inline constexpr std::size_t kMembers = 4;
 
 base::Status validate(const Classify& parameters);
 base::Bytes encode(const Classify& parameters);  // wants valid parameters
 base::Result<Classify> decode_classify(base::ByteView body);
 
-// A row as its members see it: Features, Rocket, and the waves' points in their unit and in shares
-// of their range.
+// A row as its members see it: Features, and its waves' outline: Rocket's counts, then scales,
+// course and slopes of Features.
 struct View {
-  std::vector<float> described, rocket, points;
+  std::vector<float> described, outline;
 };
 class Viewer {
  public:
   explicit Viewer(const Layout& layout);
   std::size_t described() const { return features_.size(); }
   std::size_t rocket() const { return rocket_.size(); }
-  std::size_t points() const;
+  // Sizes of the parts of the outline; all 0 without waves.
+  std::array<std::size_t, 4> parts() const;
+  std::size_t outline() const;  // their sum
   std::size_t input_of(std::size_t f) const { return features_.input_of(f); }
   // `view` is of these sizes; no allocation.
   void look(std::span<const double> row, std::span<const float> biases, View& view);

@@ -8,7 +8,7 @@
 namespace lander::model {
 namespace {
 
-constexpr std::uint64_t kVersion = 1;
+constexpr std::uint64_t kVersion = 2;
 constexpr std::size_t kMaxLabelBytes = 256;
 constexpr double kLargestWeight = 1e9, kLargestFusion = 1e6;
 
@@ -50,12 +50,6 @@ base::Status check(const Kernel& kernel, std::size_t features, std::size_t class
     return invalid(name + ": a number out of range");
   }
   return {};
-}
-
-base::Status check_view(const Kernel& kernel, std::size_t features, std::size_t classes,
-                        const std::string& name) {
-  if (features > 0) return check(kernel, features, classes, name);
-  return kernel.features() == 0 ? base::Status() : invalid(name + " without waves");
 }
 
 base::Status check_trees(const Classify& p, std::size_t features) {
@@ -139,7 +133,7 @@ base::Result<std::vector<std::uint32_t>> list_of_inputs(base::CborReader& in) {
 }
 
 base::Status read_head(base::CborReader& in, Classify& p) {
-  LANDER_TRY(in.record(14, kVersion, "class parameters"));
+  LANDER_TRY(in.record(13, kVersion, "class parameters"));
   LANDER_ASSIGN(p.label, in.text_of(0, kMaxLabelBytes, "the label's column"));
   LANDER_ASSIGN(const std::uint64_t classes, in.array_up_to(kMaxClasses, "classes"));
   for (std::uint64_t c = 0; c < classes; ++c) {
@@ -172,8 +166,7 @@ base::Status read_all(base::CborReader& in, Classify& p) {
   LANDER_ASSIGN(p.boosted, decode_trees(boosted));
   LANDER_ASSIGN(p.described, kernel(in));
   LANDER_ASSIGN(p.biases, floats(in));
-  LANDER_ASSIGN(p.rocket, kernel(in));
-  LANDER_ASSIGN(p.points, kernel(in));
+  LANDER_ASSIGN(p.outline, kernel(in));
   return in.end();
 }
 
@@ -188,8 +181,11 @@ base::Status validate(const Classify& p) {
   LANDER_TRY(check_trees(p, viewer.described()));
   LANDER_TRY(check(p.described, viewer.described(), classes, "described"));
   if (p.biases.size() != viewer.rocket() || !usable(p.biases, 1e33)) return invalid("biases");
-  LANDER_TRY(check_view(p.rocket, viewer.rocket(), classes, "rocket"));
-  LANDER_TRY(check_view(p.points, viewer.points(), classes, "points"));
+  if (viewer.outline() > 0) {
+    LANDER_TRY(check(p.outline, viewer.outline(), classes, "outline"));
+  } else if (p.outline.features() > 0) {
+    return invalid("outline without waves");
+  }
   if (p.fusion.size() != kMembers || !(p.limit >= 0 && p.limit <= 1e12)) return invalid("fusion");
   for (const double weight : p.fusion) {
     if (!(weight >= 0 && weight <= kLargestFusion)) return invalid("a weight out of range");
@@ -199,7 +195,7 @@ base::Status validate(const Classify& p) {
 
 base::Bytes encode(const Classify& p) {
   base::CborWriter out;
-  out.array(14).unsigned_integer(kVersion).text(p.label).array(p.classes.size());
+  out.array(13).unsigned_integer(kVersion).text(p.label).array(p.classes.size());
   for (const std::string& name : p.classes) out.text(name);
   out.array(p.layout.waves.size());
   for (const auto& wave : p.layout.waves) put(out, wave);
@@ -209,8 +205,7 @@ base::Bytes encode(const Classify& p) {
   out.real(p.limit).bytes(encode(p.forest)).bytes(encode(p.boosted));
   put(out, p.described);
   put(out, p.biases);
-  put(out, p.rocket);
-  put(out, p.points);
+  put(out, p.outline);
   return out.take();
 }
 

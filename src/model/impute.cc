@@ -53,6 +53,8 @@ void Imputer::fill(std::span<double> x, std::span<const std::uint8_t> missing) {
   for (std::size_t a = m; a-- > 0;) {
     for (std::size_t k = a + 1; k < m; ++k) solution_[a] -= cholesky_[k * m + a] * solution_[k];
     solution_[a] /= cholesky_[a * m + a];
+    // Not finite: P was too close to singular for its Cholesky factor; then the middle is as good.
+    if (!std::isfinite(solution_[a])) solution_[a] = 0;
     x[gaps_[a]] = solution_[a];
   }
 }

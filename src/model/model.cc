@@ -7,6 +7,7 @@
 #include "base/cbor.h"
 #include "crypto/crypto.h"
 #include "model/mewma.h"
+#include "model/predictor.h"
 #include "model/t2q.h"
 
 namespace lander::model {
@@ -16,6 +17,7 @@ constexpr std::string_view kMagic = "LANDMDL1";
 constexpr std::size_t kDigestBytes = 32;
 constexpr std::size_t kMaxText = 512;
 constexpr std::size_t kMaxMetrics = 64;
+constexpr base::TimeUs kFarthestTime = 1LL << 61;  // two of them apart are still a duration
 
 base::Error corrupt(const std::string& what) {
   return base::Error(base::Code::kCorrupt, "model file: " + what);
@@ -142,6 +144,10 @@ base::Status read_model(Reader& in, Model& model) {
   in.key(4), model.body = in.bytes();
   in.end();
   LANDER_TRY(in.status);
+  for (const base::TimeUs time :
+       {model.lineage.created, model.lineage.trained_from, model.lineage.trained_to}) {
+    if (time < -kFarthestTime || time > kFarthestTime) return corrupt("a time out of range");
+  }
   if (model.interval > base::kDay) return corrupt("an interval of over a day");
   if (!(model.false_alarms_per_day > 0))
     return corrupt("a false-alarm budget that is not positive");
@@ -210,11 +216,17 @@ base::Result<std::unique_ptr<Detector>> make_detector(const Model& model,
   if (!std::isfinite(false_alarms_per_day) || false_alarms_per_day < 0) {
     return base::Error(base::Code::kInvalid, "the false-alarm budget must be a positive number");
   }
+  LANDER_ASSIGN(const Kind kind, kind_of(model));
+  if (kind != Kind::kDetector) {
+    return base::Error(base::Code::kInvalid, "model: of kind " + model.lineage.method +
+                                                 ", which predicts and does not detect");
+  }
   if (model.lineage.method == "mewma") {
     LANDER_ASSIGN(Mewma parameters, decode_mewma(model.body));
     LANDER_TRY(same_inputs(model, parameters.inputs()));
-    const double e_folds =
-        false_alarms_per_day > 0 ? std::log(model.false_alarms_per_day / false_alarms_per_day) : 0;
+    const double e_folds = false_alarms_per_day > 0 ? std::log(model.false_alarms_per_day) -
+                                                          std::log(false_alarms_per_day)
+                                                    : 0;
     return std::unique_ptr<Detector>(
         std::make_unique<MewmaDetector>(std::move(parameters), e_folds));
   }

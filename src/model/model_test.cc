@@ -83,6 +83,14 @@ TEST(Model, EveryTruncationAndEveryExtensionIsRefused) {
   EXPECT_FALSE(decode_model(longer).ok());
 }
 
+TEST(Model, TimesThatCannotBeSubtractedAreRefused) {
+  for (const base::TimeUs far : {INT64_MIN, INT64_MAX}) {
+    Model model = pair_model();
+    model.lineage.trained_from = far;
+    EXPECT_EQ(decode_model(encode(model)).error().code(), base::Code::kCorrupt);
+  }
+}
+
 // A damaged content whose checksum somebody computed anew: hostile, not damaged.
 TEST(Model, AForgedChecksumDoesNotBringWildNumbersIntoTheDetector) {
   const base::Bytes bytes = encode(pair_model());
@@ -113,6 +121,17 @@ TEST(Model, AnUnknownMethodIsNamedTogetherWithTheKnownOnes) {
   ASSERT_FALSE(detector.ok());
   EXPECT_EQ(detector.error().code(), base::Code::kUnsupported);
   EXPECT_NE(detector.error().message().find("t2q"), std::string::npos);
+}
+
+TEST(Model, AModelThatPredictsIsNoUnknownMethodOfADetector) {
+  Model model = pair_model();
+  for (const char* method : {"life", "class"}) {
+    model.lineage.method = method;
+    auto detector = make_detector(model);
+    ASSERT_FALSE(detector.ok());
+    EXPECT_EQ(detector.error().code(), base::Code::kInvalid);
+    EXPECT_NE(detector.error().message().find("predicts"), std::string::npos);
+  }
 }
 
 TEST(Model, ParametersThatCannotBeAModelAreRefused) {

@@ -6,7 +6,7 @@
 // counts; the limit grows with how many there are (Bonferroni). What stays strange is news only
 // once: after a peak, only what exceeds the fading memory of it counts in full (habituation), so
 // that one incident is one short alarm. It is blind while it learns (the first few hundred frames)
-// and knows nothing of how inputs move together: train a model for that.
+// and knows nothing of how inputs move together: for that there is learn/self_taught.h.
 // docs/intelligence/surprise.md.
 #pragma once
 

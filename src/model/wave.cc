@@ -14,7 +14,11 @@ namespace {
 constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 constexpr double kLargest = 1e30;  // of a feature; a sensor's 1e42 is as far from all as this
 constexpr std::size_t kSegments = 16, kLines = 20;
-constexpr std::size_t kStill = 6;  // points at which nothing moves: a tail that is left out
+constexpr std::size_t kStill = 6;   // points at which nothing moves: a tail that is left out
+constexpr double kSpikes = 0.02;    // of the points at each end that do not count for the range
+constexpr double kMostShare = 1.5;  // of the range, of a point: a spike is no more
+constexpr std::size_t kTraceStep = 2;
+constexpr double kSmooth = 4;  // points, the standard deviation of the slope's Gaussian
 
 double bounded(double value) { return std::clamp(value, -kLargest, kLargest); }
 
@@ -69,6 +73,7 @@ Features::Features(Layout layout)
   for (std::size_t i = 0; i < row.size(); ++i) row[i] = static_cast<double>(i % 7);
   std::vector<float> scratch(layout_.scalars.size() + 1024 * (layout_.waves.size() + 1));
   for (const std::uint32_t input : layout_.scalars) inputs_of_.push_back(input);
+  if (!layout_.waves.empty()) scales_.resize(layout_.scalars.size());
   out_ = scratch;
   for (std::size_t w = 0; w < layout_.waves.size(); ++w) resample(row, w);
   for (std::size_t w = 0; w < layout_.waves.size(); ++w) {
@@ -86,13 +91,20 @@ void Features::describe(std::span<const double> row, std::span<float> out) {
   at_ = 0;
   for (const std::uint32_t input : layout_.scalars) put(row[input]);
   for (std::size_t w = 0; w < layout_.waves.size(); ++w) known_[w] = resample(row, w);
+  for (auto* part : {&scales_, &course_, &slopes_}) part->clear();
+  if (!layout_.waves.empty()) scales_.assign(out.begin(), out.begin() + std::ptrdiff_t(at_));
   for (std::size_t w = 0; w < layout_.waves.size(); ++w) {
     const std::size_t begin = at_;
+    const std::size_t scales = scales_.size(), course = course_.size(), slopes = slopes_.size();
     describe_wave(w);
-    if (!known_[w] || (layout_.has_axis() && !known_[layout_.axis])) {
-      std::fill(out.begin() + static_cast<std::ptrdiff_t>(begin),
-                out.begin() + static_cast<std::ptrdiff_t>(at_), static_cast<float>(kMissing));
-    }
+    if (known_[w] && (!layout_.has_axis() || known_[layout_.axis])) continue;
+    const auto forget = [](auto from, auto to) {
+      std::fill(from, to, static_cast<float>(kMissing));
+    };
+    forget(out.begin() + std::ptrdiff_t(begin), out.begin() + std::ptrdiff_t(at_));
+    forget(scales_.begin() + std::ptrdiff_t(scales), scales_.end());
+    forget(course_.begin() + std::ptrdiff_t(course), course_.end());
+    forget(slopes_.begin() + std::ptrdiff_t(slopes), slopes_.end());
   }
 }
 
@@ -144,7 +156,7 @@ std::size_t Features::moving_points() const {
   };
   while (points > 2 && still(points)) --points;
   const bool tail = kWavePoints - points >= kStill && points >= kWavePoints / 4;
-  return tail ? points - 1 : kWavePoints;
+  return tail ? points - 2 : kWavePoints;  // the last before it may lie between both
 }
 
 void Features::describe_wave(std::size_t w) {
@@ -178,13 +190,57 @@ void Features::describe_wave(std::size_t w) {
   put(static_cast<double>(std::max_element(values.begin(), values.end()) - values.begin()));
   put(static_cast<double>(std::min_element(values.begin(), values.end()) - values.begin()));
   if (!layout_.has_axis()) {
-    course(w);
+    segments(w);
+    const double least = at_share(sorted_, kSpikes), most = at_share(sorted_, 1 - kSpikes);
+    scale(least, most, at_share(sorted_, 0.5), centre);
+    trace(values);
+    slope(values, std::max(most - least, 1e-9));
   } else if (w != layout_.axis) {
-    describe_loop(w, moving_points());
+    const std::size_t points = moving_points();
+    describe_loop(w, points);
+    trace(values.first(points));
+  } else {
+    scales_.push_back(static_cast<float>(bounded(high - low)));
   }
 }
 
-void Features::course(std::size_t w) {
+void Features::scale(double low, double high, double up, double down) {
+  const double range = high - low;
+  for (const double number :
+       {low, high, up, down, range, std::log(std::max(range, 1e-9)), ratio(range, high)}) {
+    scales_.push_back(static_cast<float>(bounded(number)));
+  }
+}
+
+// Stretched to kWavePoints, of which every kTraceStep-th.
+void Features::trace(std::span<const double> values) {
+  std::copy(values.begin(), values.end(), work_.begin());
+  const std::span<double> sorted(work_.data(), values.size());
+  std::sort(sorted.begin(), sorted.end());
+  const double low = at_share(sorted, kSpikes);
+  const double range = std::max(at_share(sorted, 1 - kSpikes) - low, 1e-9);
+  for (std::size_t i = 0; i < kWavePoints; i += kTraceStep) {
+    const double share = static_cast<double>(i) / (kWavePoints - 1);
+    const double value = (at_share(values, share) - low) / range;
+    course_.push_back(static_cast<float>(std::clamp(value, 1 - kMostShare, kMostShare)));
+  }
+}
+
+// The derivative of what a Gaussian smoothed; beyond its ends a curve stays as it is.
+void Features::slope(std::span<const double> values, double range) {
+  const auto reach = static_cast<std::ptrdiff_t>(3 * kSmooth);
+  const auto last = static_cast<std::ptrdiff_t>(values.size()) - 1;
+  for (std::ptrdiff_t i = 0; i <= last; i += kTraceStep) {
+    double sum = 0;
+    for (std::ptrdiff_t k = -reach; k <= reach; ++k) {
+      const double weight = double(k) * std::exp(-0.5 * double(k * k) / (kSmooth * kSmooth));
+      sum += weight * values[static_cast<std::size_t>(std::clamp(i + k, std::ptrdiff_t{0}, last))];
+    }
+    slopes_.push_back(static_cast<float>(bounded(sum / range)));
+  }
+}
+
+void Features::segments(std::size_t w) {
   const std::span<const double> values = wave(w);
   const double low = sorted_.front(), range = std::max(sorted_.back() - low, 1e-9);
   for (std::size_t s = 0; s < kSegments; ++s) {

@@ -43,6 +43,14 @@ class Features {
   std::span<const double> wave(std::size_t i) const {
     return {&points_[i * kWavePoints], kWavePoints};
   }
+  // Of the last row described. The scalars and, of each wave, where the middle 96 % of its values
+  // lies and how high it is, in its unit (of the axis only its range); the waves' points in shares
+  // of that; and their slopes (of a closed curve along the axis, up and down, else along its
+  // points). The axis has no course and no slope; a closed curve's tail at which nothing moves is
+  // left out. NaN where missing; empty without waves.
+  std::span<const float> scales() const { return scales_; }
+  std::span<const float> course() const { return course_; }
+  std::span<const float> slopes() const { return slopes_; }
   // The first input of what feature f is of.
   std::size_t input_of(std::size_t f) const { return inputs_of_[f]; }
 
@@ -56,7 +64,10 @@ class Features {
   void levels(double low_of_wave, double range_of_wave);
   void shape(std::span<const double> half);
   void crossings(std::span<const double> half);
-  void course(std::size_t wave);
+  void segments(std::size_t wave);
+  void scale(double low, double high, double up, double down);
+  void trace(std::span<const double> values);
+  void slope(std::span<const double> values, double range);
   void put(double value);
 
   Layout layout_;
@@ -64,6 +75,7 @@ class Features {
   std::vector<double> points_;  // waves x kWavePoints
   std::vector<bool> known_;     // one a wave
   std::vector<double> sorted_, x_, y_, up_, down_, work_;
+  std::vector<float> scales_, course_, slopes_;
   std::span<float> out_;  // of the row that is being described
   std::size_t at_ = 0;
 };

@@ -132,6 +132,9 @@ void Features::levels(double low_of_wave, double range_of_wave) {
     return low_of_wave + range_of_wave * (low + range * share);
   };
   for (const double share : {0.0, 1.0, up, down}) put(level(share));
+  scale(level(0), level(1), level(up), level(down));
+  slope(up_, 1);
+  slope(down_, 1);
   put(up);
   put(down);
   put(range * range_of_wave * (up - down));

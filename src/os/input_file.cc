@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
+#include <system_error>
 
 #include "os/system_error.h"
 
@@ -28,6 +30,15 @@ base::Result<std::size_t> InputFile::read(std::span<char> into) {
     if (got >= 0) return static_cast<std::size_t>(got);
     if (errno != EINTR) return system_error("reading " + path_, errno);
   }
+}
+
+bool is_same_file(const std::string& a, const std::string& b) {
+  std::error_code failed;
+  if (a == b || std::filesystem::equivalent(a, b, failed)) return true;
+  const auto one = std::filesystem::weakly_canonical(a, failed);
+  if (failed) return false;
+  const auto other = std::filesystem::weakly_canonical(b, failed);
+  return !failed && one == other;
 }
 
 }  // namespace lander::os

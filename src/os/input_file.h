@@ -26,4 +26,7 @@ class InputFile {
   std::uint64_t size_ = 0;
 };
 
+// Whether both names lead to one file ("a", "./a", a link to it), or will once it is made.
+bool is_same_file(const std::string& a, const std::string& b);
+
 }  // namespace lander::os

@@ -63,13 +63,14 @@ int terminal_columns(int fd, int fallback) {
   return ::ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : fallback;
 }
 
-void write_text(int fd, std::string_view text) {
+bool write_text(int fd, std::string_view text) {
   while (!text.empty()) {
     const ssize_t put = ::write(fd, text.data(), text.size());
     if (put < 0 && errno == EINTR) continue;
-    if (put <= 0) return;
+    if (put <= 0) return false;
     text.remove_prefix(static_cast<std::size_t>(put));
   }
+  return true;
 }
 
 base::Result<std::string> ask_on_terminal(std::string_view question, bool secret) {

@@ -12,8 +12,8 @@ namespace lander::os {
 bool is_terminal(int fd);
 // Columns of the terminal on `fd`, or `fallback` when it is none.
 int terminal_columns(int fd, int fallback);
-// Writes all of it; a closed pipe or a full disk ends the attempt, errors are not told.
-void write_text(int fd, std::string_view text);
+// Writes all of it. False: a full disk or a closed descriptor ended the attempt; errno says which.
+bool write_text(int fd, std::string_view text);
 // Asks on the controlling terminal (/dev/tty), whatever stdin and stdout are. With `secret` the
 // answer is not shown while it is typed. At most 1024 bytes, without the line break. kUnavailable:
 // there is no terminal, or it ended before the answer did.

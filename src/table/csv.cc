@@ -62,14 +62,17 @@ Result<CsvReader> CsvReader::make(Read read) {
 
 Result<CsvReader> CsvReader::start(CsvReader reader) {
   if (reader.read_) reader.fill();
-  LANDER_TRY(reader.status_);
   const std::string_view text(reader.text_);
   if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF"))
     return Error(Code::kInvalid, "the text is UTF-16: save it as UTF-8");
+  LANDER_TRY(reader.status_);
+  if (text.find('\n') == text.npos && trim(text).find('\r') != text.npos)
+    return Error(Code::kInvalid, "its lines end with CR alone: save it with LF, or CR LF");
   if (!reader.read_ && text.find('\0') != text.npos) {
     const auto line =
         std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(text.find('\0')), '\n');
-    reader.fail(static_cast<std::uint64_t>(line) + 1, "a NUL byte: this is no text");
+    reader.fail(static_cast<std::uint64_t>(line) + 1,
+                "a NUL byte: this is no text, or UTF-16 that should be UTF-8");
     return reader.status_.error();
   }
   if (text.starts_with("\xEF\xBB\xBF")) reader.at_ = 3;
@@ -164,7 +167,8 @@ bool CsvReader::fill() {
   if (nul == text_.npos) return got > 0;
   const auto lines =
       std::count(text_.begin(), text_.begin() + static_cast<std::ptrdiff_t>(nul), '\n');
-  return fail(row_line_ + static_cast<std::uint64_t>(lines), "a NUL byte: this is no text");
+  return fail(row_line_ + static_cast<std::uint64_t>(lines),
+              "a NUL byte: this is no text, or UTF-16 that should be UTF-8");
 }
 
 // Where the separator or line end is, else the end of the text.

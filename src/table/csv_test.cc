@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <utility>
+
 namespace lander::table {
 namespace {
 
@@ -56,6 +59,19 @@ TEST(Csv, TheTimeIsFoundByItsLookWhenItsNameSaysNothing) {
   EXPECT_EQ(*find_time_column(reader, ""), 1u);
   EXPECT_EQ(*find_time_column(reader, "y"), 2u);
   EXPECT_EQ(find_time_column(reader, "z").error().code(), base::Code::kNotFound);
+}
+
+TEST(Csv, AStreamOfUtf16IsCalledSoThoughItIsFullOfZeros) {
+  std::string text = "\xFF\xFE";
+  for (const char c : std::string("time,a\n1,2\n")) text += {c, '\0'};
+  bool read = false;
+  const auto reader = CsvReader::make([&](std::span<char> into) -> base::Result<std::size_t> {
+    if (std::exchange(read, true)) return std::size_t{0};
+    std::copy(text.begin(), text.end(), into.begin());
+    return text.size();
+  });
+  ASSERT_FALSE(reader.ok());
+  EXPECT_NE(reader.error().message().find("UTF-16"), std::string::npos);
 }
 
 TEST(Csv, HostileTextsAreReadToTheirEnd) {

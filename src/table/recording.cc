@@ -70,6 +70,10 @@ Sensor sensor_of(std::string_view header) {
 Result<Recording> Recording::open(CsvReader reader, const RecordingOptions& options) {
   Recording recording(std::move(reader));
   recording.number_time_ = options.number_time;
+  if (options.interval > base::kDay)
+    return Error(Code::kInvalid,
+                 "rows more than a day apart: an interval is at most 1d; a column "
+                 "with their times does without");
   LANDER_TRY(recording.choose_columns(options));
   recording.find_interval(options.interval);
   return recording;
@@ -305,7 +309,15 @@ std::vector<std::string> Recording::notes() const {
     if (count > 0) notes.push_back(std::to_string(count) + " " + (count == 1 ? one : many));
   };
   add(repeated_, "time repeats the one before", "times repeat the one before");
+  if (2 * repeated_ > rows_)
+    notes.push_back("most times repeat, and what lasts is judged by them: --ignore " +
+                    time_header() + " numbers the rows instead");
   add(backward_, "time lies before the one above it", "times lie before the one above them");
+  if (4 * backward_ > rows_ && rows_ > 3)
+    notes.push_back("is " + time_header() +
+                    " the time? It goes back and forth: --time names another"
+                    " column, --ignore " +
+                    time_header() + " numbers the rows instead");
   add(unread_, "cell is no number and counts as missing, at " + first_unread_,
       "cells are no numbers and count as missing, the first at " + first_unread_);
   return notes;

@@ -27,7 +27,8 @@ struct RecordingOptions {
   std::vector<std::string> ignore;  // columns that are no sensors; "a,b": both
   std::string label;                // a column that is no sensor, where it is there
   std::vector<std::string> keys;    // columns whose text is given with each row, and no sensors
-  base::DurationUs interval = 0;    // between two rows of a file without times; 0: 1 s
+  // Between two rows of a file without times, at most a day; 0: 1 s.
+  base::DurationUs interval = 0;
 };
 
 struct Row {

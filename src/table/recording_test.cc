@@ -127,6 +127,7 @@ TEST(Recording, WhatIsWrongIsSaidWithItsPlace) {
        "a",
        "UTF-16"},
       {"on,off\nyes,no\n", "no column of numbers"},
+      {"time,a\r1,2\r2,3\r", "CR alone"},
       {"", "no rows"},
       {std::string(5000, ',') + "\n", "line 1: over 4096 columns"},
   };
@@ -134,8 +135,32 @@ TEST(Recording, WhatIsWrongIsSaidWithItsPlace) {
     EXPECT_NE(why_not(row.text).find(row.said), std::string::npos) << row.said << "\n"
                                                                    << why_not(row.text);
   RecordingOptions options;
+  options.interval = 2 * base::kDay;
+  EXPECT_NE(why_not("a\n1\n2\n", options).find("at most 1d"), std::string::npos);
+  options = {};
   options.time = "tmie";
   EXPECT_NE(why_not("time,a\n1,2\n", options).find("did you mean \"time\""), std::string::npos);
+}
+
+TEST(Recording, DatesThatRepeatAllDayAreToldWithWhatHelps) {
+  Recording recording = open("date,a\n2024-01-01,1\n2024-01-01,2\n2024-01-01,3\n2024-01-02,4\n");
+  Row row;
+  while (recording.next(row)) {
+  }
+  EXPECT_TRUE(noted(recording, "2 times repeat"));
+  EXPECT_FALSE(noted(recording, "--ignore"));
+  Recording daily = open("date,a\n2024-01-01,1\n2024-01-01,2\n2024-01-01,3\n2024-01-01,4\n");
+  while (daily.next(row)) {
+  }
+  EXPECT_TRUE(noted(daily, "--ignore date numbers the rows"));
+}
+
+TEST(Recording, ATemperatureCalledTIsTakenForTheTimeButDoubted) {
+  Recording recording = open("t,p\n21.5,1\n21.3,2\n21.6,3\n21.2,4\n21.4,5\n");
+  Row row;
+  while (recording.next(row)) {
+  }
+  EXPECT_TRUE(noted(recording, "is t the time?"));
 }
 
 TEST(Recording, CellsThatAreNoNumbersAreMissingAndCounted) {

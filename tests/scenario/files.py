@@ -82,6 +82,15 @@ class Files(unittest.TestCase):
             self.assertIn(name, self.err)
             self.assertFalse((self.folder / "s.csv").exists())
 
+    def test_scores_that_cannot_be_written_are_an_error_not_a_success(self):
+        self.write("data.csv", pump(500, 1))
+        for arguments in (["detect", "data.csv"], ["learn", "data.csv", "-o", "m", "--json"]):
+            with open("/dev/full", "w") as full:
+                done = subprocess.run([BIN / "lander", *arguments], stdout=full, stderr=subprocess.PIPE, text=True,
+                                      cwd=self.folder, timeout=120)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("standard output: No space left", done.stderr)
+
     def test_hard_files_are_read_or_refused_with_their_place(self):
         hard = {
             "empty.csv": ("", "no rows"),
