@@ -47,12 +47,12 @@ class Model:
     @property
     def info(self):
         with _folder() as folder:
-            return json.loads(_run(["model", "show", _model_file(self, folder), "--json"]))
+            return json.loads(_run(["model", "show", _model_file(self, folder), "--json"], folder))
 
     def card(self):
         """The model card, as Markdown."""
         with _folder() as folder:
-            return _run(["model", "show", "--card", _model_file(self, folder)])
+            return _run(["model", "show", "--card", _model_file(self, folder)], folder)
 
     def detect(self, data, **options):
         return detect(data, self, **options)
@@ -76,7 +76,7 @@ def learn(data, *, kind="normal", unit=None, time=None, label=None, ignore=(), f
         options = _options(ignore=ignore, time=time, unit=unit, label=label, interval=interval)
         if false_alarms is not None:
             options += ["--false-alarms", str(false_alarms)]
-        summary = json.loads(_run(["learn", *files, "-o", out, "--kind", kind, "--json", *options]))
+        summary = json.loads(_run(["learn", *files, "-o", out, "--kind", kind, "--json", *options], folder))
         return Model(out.read_bytes(), summary)
 
 
@@ -92,7 +92,7 @@ def detect(data, model=None, *, ignore=(), time=None, false_alarms=None, interva
         if false_alarms is not None:
             options += ["--false-alarms", str(false_alarms)]
         out = folder / "scores.csv"
-        summary = json.loads(_run(["detect", _csv_file(data, folder, "data"), "-o", out, "--json", *options]))
+        summary = json.loads(_run(["detect", _csv_file(data, folder, "data"), "-o", out, "--json", *options], folder))
         return _result(data, out, summary, texts=("cause",), flags=("alarm", "change"))
 
 
@@ -102,7 +102,7 @@ def predict(data, model, *, ignore=(), time=None, plot=None):
         options = _options(ignore=ignore, time=time, plot=plot)
         out = folder / "predictions.csv"
         summary = json.loads(_run(["predict", _csv_file(data, folder, "data"), "-m", _model_file(model, folder),
-                                   "-o", out, "--json", *options]))
+                                   "-o", out, "--json", *options], folder))
         texts = ("prediction",) if summary["kind"] == "class" else ()
         return _result(data, out, summary, texts=texts, flags=())
 
@@ -118,11 +118,12 @@ def program():
     return found
 
 
-def _run(arguments):
+def _run(arguments, folder):
+    """What the program prints; files of ours are called by their names alone, as the caller knows no folder."""
     done = subprocess.run([program(), *map(str, arguments)], capture_output=True, text=True, check=False)
     if done.returncode == 0:
-        return done.stdout
-    text, code = done.stderr.strip(), None
+        return done.stdout.replace(f"{folder}/", "")
+    text, code = done.stderr.strip().replace(f"{folder}/", ""), None
     with contextlib.suppress(ValueError, TypeError, KeyError):
         told = json.loads(text)
         text, code = told["detail"], told.get("code")
@@ -156,6 +157,15 @@ def _library(data):
     raise TypeError(f"expected a pandas or polars DataFrame, or the path of a CSV file, not {type(data).__name__}")
 
 
+def _named(columns):
+    """Refuses columns that are all called by numbers: the program would take them for a first row of values."""
+    with contextlib.suppress(ValueError, TypeError):
+        for column in columns:
+            float(column)
+        raise Error("columns are called by numbers, as pandas does without a header: give them names "
+                    "(df.columns = [...]), or pass the file's path")
+
+
 def _csv_file(data, folder, name):
     path = folder / (name + ".csv")
     library = _library(data)
@@ -163,6 +173,7 @@ def _csv_file(data, folder, name):
         return data
     if library == "polars":
         import polars
+        _named(data.columns)
         data.with_columns(polars.col(polars.Boolean).cast(polars.Int8)).write_csv(path)
         return path
     import pandas
@@ -172,6 +183,8 @@ def _csv_file(data, folder, name):
     if len(flags):
         data = data.astype({column: "int8" for column in flags})
     times = isinstance(data.index, pandas.DatetimeIndex)
+    if not times:
+        _named(data.columns)
     label = data.index.name if times and data.index.name not in (None, *data.columns) else "time"
     data.to_csv(path, index=times, index_label=label if times else None)
     return path

@@ -208,6 +208,7 @@ base::Status change(Session& session, const Change& wanted, const char* kind) {
   session.say(
       clean(text_of(alert, "title") + " (" + short_id(text_of(alert, "id")) +
             "): " + text_of(alert, "state") +
+            (body.contains("verdict") ? ", judged " + wanted.verdict : "") +
             (until && *until > session.now() ? " until " + text_of(alert, "shelved_until") : "")) +
       "\n");
   return {};

@@ -58,6 +58,7 @@ Result<OpenFile> OpenFile::open(const std::string& path, const FileOptions& opti
   table::RecordingOptions wanted;
   wanted.time = options.time;
   wanted.ignore = options.ignore;
+  wanted.label = options.label;
   wanted.keys = std::move(keys);
   wanted.number_time = number_time;
   if (!options.interval.empty()) {

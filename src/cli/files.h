@@ -20,6 +20,7 @@ namespace lander::cli {
 struct FileOptions {
   std::vector<std::string> ignore;
   std::string time, interval;
+  std::string label;  // left out, too, where it is there
 };
 
 // A CSV file that is being read; errors lead with its path.

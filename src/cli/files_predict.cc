@@ -119,7 +119,7 @@ class Predicting {
   Result<OpenFile> open(const model::Roles& roles) const {
     FileOptions options = order_.options;
     if (!life_) {
-      if (!roles.label.empty()) options.ignore.push_back(roles.label);
+      options.label = roles.label;
       return OpenFile::open(order_.file, options, {}, true);  // rows need no clock
     }
     if (options.time.empty()) options.time = roles.time;
@@ -220,6 +220,7 @@ class Predicting {
     Facts facts;
     facts.add("rows", std::to_string(rows) + " of " + order_.file);
     facts.add("predictions", order_.out);
+    facts.add("plot", order_.plot);
     session_.say(facts);
     Table table(life_ ? std::vector<std::string>{"UNIT", ">REMAINING"}
                       : std::vector<std::string>{"CLASS", ">ROWS"});

@@ -190,6 +190,7 @@ TEST_F(FilesTest, WrongCallsSayWhatIsRightAndLeaveNoFile) {
       {{"detect", folder_ + "/none.csv", "-o", out}, 1, "No such file"},
       {{"detect", csv, "-m", csv, "-o", out}, 1, "does not start with LANDMDL1"},
       {{"model", "export", csv, "-o", out}, 1, "does not start with LANDMDL1"},
+      {{"model", "show", folder_ + "/none.model"}, 1, "no such file"},
       {{"model", "export", csv, "-o", csv}, 2, "would write over what is read"},
       {{"model", "export", csv}, 2, "--out"},
       {{"learn", csv, "-o", out}, 1, "not ready to learn"},

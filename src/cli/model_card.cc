@@ -33,11 +33,17 @@ constexpr Known kKnown[] = {
     {"held_rmse", "root mean square error on units held back"},
     {"classes", "classes known"},
     {"rounds", "trees a model"},
+    {"regimes", "operating conditions that were told apart"},
+    {"sensors", "sensors that it looks at"},
+    {"trust", "weight of a row's own answer against what the row before promised"},
+    {"waves", "waveforms, each made of numbered columns"},
 };
 
 std::string meaning_of(const std::string& metric) {
   for (const Known& known : kKnown)
     if (known.name == metric) return std::string(known.meaning);
+  if (metric.starts_with("weight_of_")) return "how much this member has to say; 0: nothing";
+  if (metric.starts_with("accuracy_cross_validated_of_")) return "the same of this member alone";
   return "";
 }
 

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
+#include "cli/files.h"
 #include "cli/files_commands.h"
 #include "cli/files_model.h"
 #include "cli/match.h"
@@ -162,6 +163,11 @@ base::Status learn(Session& session, Learn& wanted) {
   return learn_files(session, wanted.files);
 }
 
+// Its whole name, or the end of it; all assets are called "".
+bool is_called(const std::string& asset, const std::string& given) {
+  return given.empty() || asset == given || asset.ends_with("/" + given);
+}
+
 base::Result<Json> fetch_models(Session& session) {
   LANDER_ASSIGN(const std::string path, session.site_path());
   return session.get(path + "/models");
@@ -172,7 +178,7 @@ base::Status history(Session& session, const Pick& pick) {
   Json found = Json::array();
   for (const auto& m : models) {
     const std::string asset = text_of(m, "asset");
-    if (!pick.asset.empty() && asset != pick.asset && !asset.ends_with("/" + pick.asset)) continue;
+    if (!is_called(asset, pick.asset)) continue;
     found.push_back(
         {{"asset", asset}, {"loop", member(m, "loop")}, {"history", member(m, "history")}});
   }
@@ -227,11 +233,13 @@ base::Status list(Session& session) {
     return {};
   }
   Table table({"ASSET", "ACTIVE", ">SCORE", "SHADOW", ">SCORE", "PREVIOUS"});
+  bool at_site = true;
   // A score may outlive its model by a moment.
   auto score = [](const Json& m, const char* role, const char* key) {
     return member(m, role).is_object() ? value_text(member(member(m, key), "score")) : "-";
   };
   for (const auto& m : models) {
+    at_site = at_site && member(m, "loop").is_object();
     table.add({text_of(m, "asset"), model_text(member(m, "active")),
                score(m, "active", "watch_score"), model_text(member(m, "shadow")),
                score(m, "shadow", "shadow_score"), model_text(member(m, "previous"))});
@@ -240,6 +248,9 @@ base::Status list(Session& session) {
     session.say("No model yet: `lander learn --asset A` makes one.\n");
   } else {
     session.say(table);
+    if (!at_site)
+      session.say(
+          "\nThe models are at the site; `lander model history` tells what happened to them.\n");
   }
   return {};
 }
@@ -257,7 +268,7 @@ void say_model(Session& session, const std::string& role, const Json& m) {
   facts.add("parent", short_digest(text_of(m, "parent")));
   facts.add("interval", length_text(integer_of(m, "interval_ms") * base::kMillisecond));
   if (const auto rate = number_of(m, "false_alarms_per_day"))
-    facts.add("false alarms", number_text(*rate) + " a day expected");
+    facts.add("false alarms", rate_text(*rate) + " expected");
   for (const auto& metric : member(m, "metrics"))
     facts.add(text_of(metric, "name"), value_text(member(metric, "value")));
   session.say(facts);
@@ -275,11 +286,14 @@ void say_model(Session& session, const std::string& role, const Json& m) {
 base::Status show(Session& session, const Pick& pick) {
   if (!pick.digest.empty() && session.world.files.exists(pick.digest))
     return show_model_file(session, pick.digest, pick.card);
+  if (pick.digest.find_first_not_of("0123456789abcdef") != std::string::npos)
+    return Error(Code::kNotFound, "no such file: " + pick.digest +
+                                      " (and a digest it is not, of a model at a site)");
   LANDER_ASSIGN(const Json models, fetch_models(session));
   Json found = Json::array();
   for (const auto& m : models) {
     const std::string asset = text_of(m, "asset");
-    if (!pick.asset.empty() && asset != pick.asset && !asset.ends_with("/" + pick.asset)) continue;
+    if (!is_called(asset, pick.asset)) continue;
     for (const char* role : kRoles) {
       const Json& model = member(m, role);
       if (!model.is_object() || !text_of(model, "digest").starts_with(pick.digest)) continue;
@@ -321,9 +335,24 @@ base::Result<std::string> whole_digest(Session& session, const Pick& pick) {
   return match_id(digests, pick.digest, "model");
 }
 
-base::Status swap(Session& session, const Pick& pick, const std::string& change) {
+// The one asset with a model that is called so; else as given, for the site to refuse.
+base::Result<std::string> whole_asset(Session& session, const std::string& given) {
+  LANDER_ASSIGN(const Json models, fetch_models(session));
+  std::vector<std::string> found;
+  for (const auto& m : models) {
+    const std::string asset = text_of(m, "asset");
+    if (asset == given) return given;
+    if (is_called(asset, given)) found.push_back(asset);
+  }
+  if (found.size() > 1)
+    return Error(Code::kInvalid, "which asset? " + joined(found, ", ") + " end so");
+  return found.empty() ? given : found.front();
+}
+
+base::Status swap(Session& session, Pick pick, const std::string& change) {
   LANDER_TRY(session.need("site"));
   LANDER_ASSIGN(const std::string path, session.site_path());
+  LANDER_ASSIGN(pick.asset, whole_asset(session, pick.asset));
   LANDER_ASSIGN(const std::string digest, whole_digest(session, pick));
   Json body = {{"asset", pick.asset}};
   if (!digest.empty()) body["digest"] = digest;

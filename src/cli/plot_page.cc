@@ -74,7 +74,7 @@ const panels=data.panels.map((p,i)=>{const box=make("div",null,"panel"),head=mak
  head.append(make("i",p.title),make("span",p.unit),make("b"));box.append(head,canvas);$(".card").append(box);p.high=p.high||p.low;
  const last=i===data.panels.length-1,height=(p.score?150:p.names.length?Math.max(110,18*p.names.length+20):112)+(last?22:0);canvas.style.height=height+"px";
  return{p,canvas,height,last,value:head.lastChild}});
-const left=w=>Math.min(96,w<560?50:64);
+const left=w=>w<560?58:64;
 let colours;
 function draw(){const css=getComputedStyle(document.documentElement);colours=k=>css.getPropertyValue("--"+k).trim();for(const panel of panels)paint(panel)}
 function paint({p,canvas,height,last}){
@@ -96,7 +96,9 @@ function paint({p,canvas,height,last}){
  for(const t of xs){const at=Math.round(X(t))+.5;c.strokeStyle=colours("grid");c.beginPath();c.moveTo(at,top);c.lineTo(at,bottom);c.stroke();
   if(last){c.fillStyle=colours("dim");const text=labelX(t,step),half=c.measureText(text).width/2;if(at-half>2&&at+half<w-2){c.textAlign="center";c.fillText(text,at,bottom+15)}}}
  c.save();c.beginPath();c.rect(l,0,r-l,height);c.clip();
- for(const[a,b]of data.alarms){const from=X(a),to=Math.max(X(b),from+2);if(to<l||from>r)continue;c.fillStyle=colours("wash");c.fillRect(from,top,to-from,bottom-top)}
+ for(const[a,b]of data.alarms){const from=X(a),to=Math.max(X(b),from+2);if(to<l||from>r)continue;
+  const thin=to-from<3;c.fillStyle=colours(thin?"alarm":"wash");c.globalAlpha=thin?.5:1;c.fillRect(from,top,to-from,bottom-top)}
+ c.globalAlpha=1;
  c.setLineDash([4,3]);c.strokeStyle=colours("mark");c.lineWidth=1.2;
  for(const[a]of data.marks){const at=Math.round(X(a))+.5;if(at<l||at>r)continue;c.beginPath();c.moveTo(at,top);c.lineTo(at,bottom);c.stroke()}
  if(p.limit!=null){c.strokeStyle=colours("alarm");c.beginPath();c.moveTo(l,Y(p.limit));c.lineTo(r,Y(p.limit));c.stroke()}

@@ -166,9 +166,6 @@ base::Status Server::open_http(const std::vector<access::Account>& accounts) {
   gate_ = std::make_unique<api::Gate>(*people_, os::system_clock(), os::system_random(), *reader_);
   LANDER_TRY(serve_accounts(accounts));
   gate_->serve_console();
-  gate_->serve_health(
-      "hub", [this] { return options_.public_name; }, [this] { return failing(); },
-      [this] { return metrics(); });
   serve_people(*this, *gate_);
   serve_fleet(*this, *gate_);
   serve_couriers(*this, *gate_);
@@ -180,8 +177,13 @@ base::Status Server::open_http(const std::vector<access::Account>& accounts) {
                                {"key_id", core_->keys().tls.public_key().id()},
                                {"token", gate_->accounts().make_local_pass(kFirstTenant)},
                                {"role", "hub"}};
-  return os::system_files().write_durably(options_.data + "/cli.json",
-                                          base::as_bytes(api::dump(door)), 0600);
+  LANDER_TRY(os::system_files().write_durably(options_.data + "/cli.json",
+                                              base::as_bytes(api::dump(door)), 0600));
+  // Last: who sees the hub well finds its new door, not that of an earlier run.
+  gate_->serve_health(
+      "hub", [this] { return options_.public_name; }, [this] { return failing(); },
+      [this] { return metrics(); });
+  return {};
 }
 
 base::Result<std::vector<access::Account>> Server::stored_accounts() {

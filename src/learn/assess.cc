@@ -13,9 +13,9 @@ namespace {
 // others too many rows: it is left out.
 constexpr double kMostMissing = 0.2, kMostFrozen = 0.2, kMostBad = 0.05;
 constexpr double kWorthTelling = 0.01;
-// A covariance of n inputs needs some times n rows, and limits a held-back part. So few give wide
-// limits, which docs/intelligence/watch.md says.
-constexpr std::int64_t kLeastRows = 60, kRowsPerInput = 8;
+// A covariance of n inputs needs some times n rows, and limits two blocks of a held-back part, for
+// which 63 rows do. So few give wide limits, which docs/intelligence/watch.md says.
+constexpr std::int64_t kLeastRows = 64, kRowsPerInput = 8;
 
 std::string percent(double share) {
   char text[16];
@@ -177,6 +177,14 @@ void judge(const Frames& frames, const Survey& survey, Readiness& result) {
   if (!alive) result.reason += "; no input that changes is left";
   for (const InputReadiness& input : result.inputs) {
     if (!input.complaint.empty()) result.reason += "; " + input.datastream + ": " + input.complaint;
+  }
+  if (frames.near_alarms > 0 && !result.ready) {
+    const double seconds = static_cast<double>(frames.near_alarms) *
+                           static_cast<double>(frames.thinned) *
+                           static_cast<double>(frames.interval) / base::kSecond;
+    const TimeUnit unit = unit_of(seconds);
+    result.reason += "; " + rounded(std::round(seconds / unit.seconds * 10) / 10) + " " +
+                     unit.name + " are left out, as they are within a minute of an alarm";
   }
   const std::int64_t gaps = count_gaps(frames);
   if (gaps > 0 && !result.ready) {

@@ -28,7 +28,8 @@ struct Frames {
   // Rows [first, second) of alarms that people judged false: healthy, however rare they are. The
   // limits are set so that the same raises no alarm again. Ascending.
   std::vector<std::pair<std::size_t, std::size_t>> harmless;
-  std::size_t thinned = 1;  // of so many stretches of rows one is here: memory
+  std::size_t near_alarms = 0;  // rows that are not here, as they are not healthy
+  std::size_t thinned = 1;      // of so many stretches of rows one is here: memory
   std::size_t rows() const { return times.size(); }
 };
 

@@ -250,13 +250,13 @@ TEST(Readiness, TooLittleDataIsRefusedWithWhatIsThereAndWhatIsNeeded) {
   const Readiness readiness = assess(frames);
   EXPECT_FALSE(readiness.ready);
   EXPECT_EQ(readiness.rows_usable, 45);
-  EXPECT_EQ(readiness.rows_needed, 60);
-  EXPECT_NE(readiness.reason.find("45 of 60 healthy seconds"), std::string::npos)
+  EXPECT_EQ(readiness.rows_needed, 64);
+  EXPECT_NE(readiness.reason.find("45 of 64 healthy seconds"), std::string::npos)
       << readiness.reason;
   auto model = train(frames, request());
   ASSERT_FALSE(model.ok());
   EXPECT_EQ(model.error().code(), base::Code::kInvalid);
-  EXPECT_NE(model.error().message().find("45 of 60 healthy seconds"), std::string::npos);
+  EXPECT_NE(model.error().message().find("45 of 64 healthy seconds"), std::string::npos);
 }
 
 TEST(Readiness, DataOfLessThanADayIsReadyButTheOperatorIsWarned) {

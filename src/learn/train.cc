@@ -268,8 +268,12 @@ base::Result<std::size_t> set_pattern_limit(const Context& c,
   if (sample.maxima.size() < 2) {
     return base::Error(base::Code::kInvalid,
                        "not ready to learn: the held-back part is in stretches too short to set"
-                       " limits; " +
-                           c.survey.readiness.reason);
+                       " limits" +
+                           std::string(c.frames.harmless.empty()
+                                           ? ""
+                                           : " (what was judged harmless sets none: learn again"
+                                             " when more healthy time has passed)") +
+                           "; " + c.survey.readiness.reason);
   }
   const double seen = most_of(series), most_fitted = most_of(fitted);
   const double grown = kSeasons * (1 + kYoungFactor * c.young) * std::max(1.0, seen / most_fitted);

@@ -185,7 +185,7 @@ base::Result<Model> decode_model(base::ByteView bytes) {
     return corrupt("only " + std::to_string(bytes.size()) + " bytes");
   }
   if (base::as_text(bytes.first(kMagic.size())) != kMagic) {
-    return corrupt("does not start with " + std::string(kMagic));
+    return corrupt("does not start with " + std::string(kMagic) + ": this is no model");
   }
   const base::ByteView content = bytes.first(bytes.size() - kDigestBytes);
   const crypto::Digest sum = crypto::sha256(content);

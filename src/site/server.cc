@@ -143,15 +143,17 @@ base::Status Server::open_http() {
                          },
                          [this](const std::string& user) { live_.end(user); }});
   gate_->serve_console();
-  gate_->serve_health(
-      "site", [this] { return name(); }, [this] { return failing(); },
-      [this] { return metrics(); });
   serve_api(*this, *gate_);
 
   LANDER_ASSIGN(const auto certificate, crypto::read_certificate(tls.certificate_pem));
   door_key_id_ = certificate.key_id;
   door_pass_ = gate_->accounts().make_local_pass(core_->context().tenant);
-  return write_door();
+  LANDER_TRY(write_door());
+  // Last: who sees the site well finds its new door, not that of an earlier run.
+  gate_->serve_health(
+      "site", [this] { return name(); }, [this] { return failing(); },
+      [this] { return metrics(); });
+  return {};
 }
 
 // Only who may read this folder gets in.

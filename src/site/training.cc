@@ -171,7 +171,11 @@ base::Result<learn::Frames> read_frames(const store::Store& store, const FramesW
   // Moved together in place: a second copy would be as large again.
   std::size_t kept = 0;
   rows.each([&](std::size_t slot, base::TimeUs time) {
-    if (!any[slot] || holds(labels.left_out, time)) return;
+    if (!any[slot]) return;
+    if (holds(labels.left_out, time)) {
+      ++out.near_alarms;
+      return;
+    }
     out.times.push_back(time);
     std::copy_n(out.values.begin() + static_cast<std::ptrdiff_t>(slot * n), n,
                 out.values.begin() + static_cast<std::ptrdiff_t>(kept++ * n));

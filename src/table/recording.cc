@@ -99,6 +99,8 @@ Status Recording::choose_columns(const RecordingOptions& options) {
     taken[column] = true;
   }
   ignore(options.ignore, taken);
+  if (const auto label = reader_.column(options.label); label && !options.label.empty())
+    taken[*label] = true;
   if (!options.time.empty()) {
     LANDER_ASSIGN(time_column_, find(options.time));
   } else {

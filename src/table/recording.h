@@ -25,6 +25,7 @@ struct RecordingOptions {
   std::string time;                 // a column; empty: it is found
   bool number_time = false;         // a number in it is no date: a cycle, hours of running
   std::vector<std::string> ignore;  // columns that are no sensors; "a,b": both
+  std::string label;                // a column that is no sensor, where it is there
   std::vector<std::string> keys;    // columns whose text is given with each row, and no sensors
   // Between two rows of a file without times, at most a day; 0: 1 s.
   base::DurationUs interval = 0;

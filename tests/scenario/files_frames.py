@@ -48,3 +48,10 @@ except lander.Error as error:
     assert "are not in it" in str(error) and error.code == "invalid", (str(error), error.code)
 else:
     raise AssertionError("a model of other sensors was taken")
+
+try:
+    lander.detect(pandas.DataFrame(numpy.zeros((9, 2))))
+except lander.Error as error:
+    assert "called by numbers" in str(error), str(error)
+else:
+    raise AssertionError("a frame without names lost its first row")

@@ -79,7 +79,7 @@ function Asset({ site, entry, changed }) {
   return html`<${Card} title=${entry.asset} side=${buttons}>
     <${Problem} error=${change.error} />
     <${Loop} of=${entry.loop} />
-    <div class="model-row">${kRoles.map(([key, role, level, title]) => html`<${One} model=${entry[key]} score=${entry[key === 'active' ? 'watch_score' : `${key}_score`]} role=${role} level=${level} title=${title} />`)}</div>
+    ${!on_hub() && html`<div class="model-row">${kRoles.map(([key, role, level, title]) => html`<${One} model=${entry[key]} score=${entry[key === 'active' ? 'watch_score' : `${key}_score`]} role=${role} level=${level} title=${title} />`)}</div>`}
     <${History} of=${entry.history} />
   <//>`;
 }
@@ -91,7 +91,7 @@ export function Models({ site }) {
   return html`
     <div class="bar">
       ${can_learn && html`<${Button} kind="primary" onClick=${() => set_learning(true)}>Learn a model<//>`}
-      ${on_hub() && html`<p class="note">Models are learned, promoted and rolled back on the site's own console, or with <code>lander learn</code>.</p>`}
+      ${on_hub() && html`<p class="note">The models are at the site: learned, promoted and rolled back on its own console or with <code>lander learn</code>. Here is what happened to them.</p>`}
     </div>
     <${Loaded} from=${models} what="the models">
       ${(list) =>
