@@ -83,7 +83,9 @@ TEST(Allocation, NoModelOfAnyMethodTakesMemoryInSteadyState) {
     const std::string& method = model.lineage.method;
     methods.insert(method);
     if (*kind_of(model) == Kind::kDetector) {
-      auto detector = std::move(*make_detector(model));
+      auto made = make_detector(model);
+      ASSERT_TRUE(made.ok()) << made.error().message();
+      const auto detector = std::move(*made);
       DriftWatch drift(model);
       EXPECT_EQ(allocated_by(model.inputs.size(),
                              [&](const std::vector<double>& row, int i) {
@@ -92,7 +94,10 @@ TEST(Allocation, NoModelOfAnyMethodTakesMemoryInSteadyState) {
                 0u)
           << method;
     } else {
-      auto predictor = std::move(*make_predictor(model));
+      auto made = make_predictor(model);
+      ASSERT_TRUE(made.ok()) << method << ": fuzz/model_seeds.py makes the seed anew: "
+                             << made.error().message();
+      const auto predictor = std::move(*made);
       EXPECT_EQ(allocated_by(model.inputs.size(),
                              [&](const std::vector<double>& row, int i) {
                                if (i % 70 == 0) predictor->reset();
