@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <map>
 #include <mutex>
 #include <string>
@@ -111,6 +112,7 @@ class CliTest : public testing::Test {
   void SetUp() override {
     const auto* info = testing::UnitTest::GetInstance()->current_test_info();
     folder_ = testing::TempDir() + "lander_cli_" + info->test_suite_name() + "_" + info->name();
+    std::filesystem::remove_all(folder_);  // what an earlier run left
     ASSERT_TRUE(os::system_files().make_folders(folder_).ok());
     clean_up();
     write("data/cli.json",
