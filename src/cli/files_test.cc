@@ -84,6 +84,7 @@ TEST_F(FilesTest, NoAnswerTakesThePlaceOfWhatIsReadWhateverItIsCalled) {
 
 TEST_F(FilesTest, WhatIsLearnedIsWrittenOnlyIfItCanBeReadAgain) {
   const std::string text = pump(900, 9999), model = folder_ + "/weekly.model";
+  std::remove(model.c_str());
   std::string timeless;
   std::istringstream rows(text);
   for (std::string line; std::getline(rows, line);)

@@ -9,8 +9,7 @@
 namespace lander::model {
 namespace {
 
-constexpr double kFrozenMost = 1.5;     // a frozen sensor alone is no emergency
-constexpr double kMostDeviation = 1e6;  // scales; what is measured stays far below
+constexpr double kFrozenMost = 1.5;  // a frozen sensor alone is no emergency
 constexpr double kLeastLimit =
     0.3;  // a limit is never re-scaled below this share of what was trained
 
@@ -123,10 +122,7 @@ bool MewmaDetector::take(std::span<const double> frame) {
     quick_[i] += p.fast * (x - quick_[i]);
     slow_[i] += p.slow * (x - slow_[i]);
   }
-  if (gaps == 0) return true;
-  imputer_.fill(d_, missing_);
-  // Where inputs nearly repeat each other, gaps that change places could raise it without end.
-  for (double& d : d_) d = std::clamp(d, -kMostDeviation, kMostDeviation);
+  if (gaps > 0) imputer_.fill(d_, missing_);
   return true;
 }
 

@@ -201,6 +201,25 @@ T2q random_parameters(std::size_t n, std::mt19937_64& random) {
   return p;
 }
 
+// Variances 21 powers of ten apart leave no digits for what fills several gaps.
+TEST(T2q, GapsOfAModelThatIsNearlySingularStillGiveNumbers) {
+  std::mt19937_64 random(3);
+  std::normal_distribution<double> normal;
+  for (int round = 0; round < 300; ++round) {
+    T2q p = random_parameters(12, random);
+    for (std::size_t j = 0; j < 12; ++j) p.variances[j] = j % 7 == 0 ? 1e-9 : 1e12;
+    p.t2_limit = 1e-9;
+    p.q_limit = 1e12;
+    T2qDetector detector(p);
+    for (int k = 0; k < 20; ++k) {
+      std::vector<double> frame;
+      for (int i = 0; i < 12; ++i)
+        frame.push_back((i + k) % 2 == 0 ? kMissing : 10 * normal(random));
+      ASSERT_TRUE(std::isfinite(detector.score(frame, 0).score)) << round;
+    }
+  }
+}
+
 // The combined index straight from its definition.
 double index_of(const T2q& p, const std::vector<double>& e) {
   const std::size_t n = e.size();

@@ -161,8 +161,8 @@ bool CsvReader::fill() {
     if (*some == 0) break;
     got += *some;
   }
+  if (have + got < text_.size()) read_ = nullptr;  // the end
   text_.resize(have + got);
-  if (got == 0) read_ = nullptr;
   const auto nul = text_.find('\0', have);
   if (nul == text_.npos) return got > 0;
   const auto lines =

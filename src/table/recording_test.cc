@@ -173,6 +173,21 @@ TEST(Recording, CellsThatAreNoNumbersAreMissingAndCounted) {
   EXPECT_TRUE(noted(recording, "line 3, column a: \"Bad\""));
 }
 
+TEST(Recording, AStreamWhoseOnlyRowHasNoLineEndShowsItsTimeToo) {
+  const std::string text = "time,a\n2024-01-01T00:00:00Z,1";
+  bool read = false;
+  auto reader = CsvReader::make([&](std::span<char> into) -> base::Result<std::size_t> {
+    if (std::exchange(read, true)) return std::size_t{0};
+    std::copy(text.begin(), text.end(), into.begin());
+    return text.size();
+  });
+  ASSERT_TRUE(reader.ok());
+  const auto recording = Recording::open(std::move(*reader), {});
+  ASSERT_TRUE(recording.ok());
+  EXPECT_EQ(recording->time_header(), "time");
+  EXPECT_EQ(recording->sensors().size(), 1u);
+}
+
 TEST(Recording, AStreamReadsAsTheWholeTextDoes) {
   std::string text = "time,a,b\n";
   for (int i = 0; i < 120'000; ++i)
