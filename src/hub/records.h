@@ -18,12 +18,12 @@ inline constexpr std::string_view kInstancesRecord = "instances";     // site
 inline constexpr std::string_view kDictionaryRecord = "dictionary";   // site, key: epoch
 inline constexpr std::string_view kBriefRecord = "brief";             // site, key: epoch/number
 inline constexpr std::string_view kShortRecord = "short";  // site, key: time/hash of a message
-inline constexpr std::string_view kCounterRecord = "short-counter";  // site, key: epoch
-inline constexpr std::string_view kDatastreamRecord = "datastream";  // site, key: id/revision
-inline constexpr std::string_view kModelRecord = "model";            // site, key: asset
+inline constexpr std::string_view kCounterRecord = "short-counter";       // site, key: epoch
+inline constexpr std::string_view kDatastreamRecord = "datastream";       // site, key: id/revision
+inline constexpr std::string_view kModelRecord = "model";                 // site, key: asset
 inline constexpr std::string_view kModelHistoryRecord = "model-history";  // site, key: asset
-inline constexpr std::string_view kPackageRecord = "package";        // key: digest
-inline constexpr std::string_view kRolloutRecord = "rollout";        // key: id
-inline constexpr std::string_view kAccountRecord = "account";        // key: user
+inline constexpr std::string_view kPackageRecord = "package";             // key: digest
+inline constexpr std::string_view kRolloutRecord = "rollout";             // key: id
+inline constexpr std::string_view kAccountRecord = "account";             // key: user
 
 }  // namespace lander::hub
