@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <map>
 #include <mutex>
 #include <string>
@@ -111,13 +112,13 @@ class CliTest : public testing::Test {
   void SetUp() override {
     const auto* info = testing::UnitTest::GetInstance()->current_test_info();
     folder_ = testing::TempDir() + "lander_cli_" + info->test_suite_name() + "_" + info->name();
+    std::filesystem::remove_all(folder_);  // what a run that died left
     ASSERT_TRUE(os::system_files().make_folders(folder_).ok());
-    clean_up();
     write("data/cli.json",
           Json{{"url", peer_.url}, {"key_id", peer_.key_id}, {"token", "pass"}, {"role", "site"}}
               .dump());
   }
-  void TearDown() override { clean_up(); }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
 
   void write(const std::string& name, std::string_view text) {
     const std::string path = folder_ + "/" + name;
@@ -163,13 +164,6 @@ class CliTest : public testing::Test {
   std::map<std::string, std::string> environment_;
   std::vector<std::string> typed_;
   std::function<void()> on_pause_;
-
- private:
-  void clean_up() {
-    for (const char* name : {"config/lander/sessions.json", "data/cli.json", "root.key", "acme.key",
-                             "acme.key.pub", "app.lander", "app/app.yaml", "site.yaml", "pw"})
-      (void)os::system_files().remove(folder_ + "/" + name).ok();
-  }
 };
 
 }  // namespace lander::cli

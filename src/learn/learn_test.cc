@@ -246,12 +246,16 @@ TEST(Learn, WhatPeopleJudgedHarmlessRaisesNoMoreAndFaultsAreFoundAsBefore) {
 
 TEST(Readiness, TooLittleDataIsRefusedWithWhatIsThereAndWhatIsNeeded) {
   SimulatedPlant plant(10);
-  const Frames frames = plant.healthy(45);
+  Frames frames = plant.healthy(45);
+  frames.near_alarms = 90;
   const Readiness readiness = assess(frames);
   EXPECT_FALSE(readiness.ready);
   EXPECT_EQ(readiness.rows_usable, 45);
   EXPECT_EQ(readiness.rows_needed, 64);
   EXPECT_NE(readiness.reason.find("45 of 64 healthy seconds"), std::string::npos)
+      << readiness.reason;
+  EXPECT_NE(readiness.reason.find("90 seconds are left out, as they are within a minute of an"),
+            std::string::npos)
       << readiness.reason;
   auto model = train(frames, request());
   ASSERT_FALSE(model.ok());
