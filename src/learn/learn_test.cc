@@ -226,6 +226,14 @@ Frames with_verdicts(const Frames& seen, std::size_t verdicts) {
   return out;
 }
 
+TEST(Learn, AVerdictOfTheLastHourDoesNotKeepFromLearning) {
+  SimulatedPlant plant(33);
+  Frames frames = plant.healthy(2000);
+  frames.harmless.emplace_back(1250, 2000);
+  const auto model = train(frames, request());
+  EXPECT_TRUE(model.ok()) << model.error().message();
+}
+
 TEST(Learn, WhatPeopleJudgedHarmlessRaisesNoMoreAndFaultsAreFoundAsBefore) {
   const Frames seen = flushed(30, 7200), later = flushed(31, 7200);
   const auto before = train(with_verdicts(seen, 0), request());

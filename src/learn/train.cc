@@ -341,7 +341,8 @@ base::Result<model::Model> train(const Frames& frames, const Request& request,
   tell(0.3);
 
   const Context c = context_of(frames, found);
-  const Split parts = split(found.stretches);
+  const std::vector<Stretch> unjudged = without_harmless(frames, found.stretches);
+  const Split parts = split(unjudged);
   model::Mewma p;
   p.fast = weight_of(c.fast_frames);
   p.slow = weight_of(c.slow_frames);
@@ -355,9 +356,7 @@ base::Result<model::Model> train(const Frames& frames, const Request& request,
 
   // The limit is set by what a fit on the first part says of the rest; the model is then fitted to
   // all.
-  const std::vector<Stretch> fitted = without_harmless(frames, parts.fit);
-  const std::vector<Stretch> judged = without_harmless(frames, parts.held);
-  const Moments fit = moments(c, fitted, p);
+  const Moments fit = moments(c, parts.fit, p);
   const auto n = static_cast<Eigen::Index>(c.inputs());
   Eigen::MatrixXd harmless = Eigen::MatrixXd::Zero(n, n);
   std::vector<std::vector<double>> held;
@@ -366,8 +365,8 @@ base::Result<model::Model> train(const Frames& frames, const Request& request,
   for (std::size_t i = 0;; ++i) {
     set_pattern(c, fit, harmless, p);
     LANDER_TRY(model::validate(p));
-    held = patterns(c, judged, p);
-    LANDER_ASSIGN(blocks, set_pattern_limit(c, held, patterns(c, fitted, p),
+    held = patterns(c, parts.held, p);
+    LANDER_ASSIGN(blocks, set_pattern_limit(c, held, patterns(c, parts.fit, p),
                                             request.false_alarms_per_day, p));
     const std::vector<double> direction =
         i < kMostWidened ? beyond_limit(frames, found.used, p) : std::vector<double>();
@@ -377,7 +376,7 @@ base::Result<model::Model> train(const Frames& frames, const Request& request,
         kWidening / (static_cast<double>(n) * p.pattern.at * p.pattern.at) * d * d.transpose();
   }
   tell(0.8);
-  set_pattern(c, moments(c, without_harmless(frames, found.stretches), p), harmless, p);
+  set_pattern(c, moments(c, unjudged, p), harmless, p);
   const double harmless_score = allow_harmless(frames, found.used, p);
   LANDER_TRY(model::validate(p));
 
