@@ -1,15 +1,13 @@
 #!/usr/bin/env python3
 """Classes of rod-pump cards by `lander learn --kind class` and `predict`:
-python bench/quality/cards.py LANDER [FOLDER_OF_DATA] [--json]
+./dev bench quality cards
 
 The 604 cards are split ten times into stratified halves (seeds 0 to 9 here); one half is learned, the other told. Accuracy
 counts "unknown" as wrong; "surest half" is the half of the told cards with the highest probability. Cards of 200 points
 have blank cells at the end. Baselines: the most frequent class, and the nearest card by the sum of squared differences
 of its points in shares of their range. The form of the method was chosen on the halves of seeds 100 to 105 (of the same
 cards); what is learned from a half, weights and limits among it, comes from that half alone."""
-import argparse
 import csv
-import json
 import pathlib
 import random
 import subprocess
@@ -128,23 +126,3 @@ def run(lander, data):
         {"benchmark": "cards", "measure": "share told unknown", "value": unknown, "must": 0.03, "less_is_better": True,
          "baselines": {}, "how": how},
     ]
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("lander", type=pathlib.Path)
-    parser.add_argument("data", type=pathlib.Path, nargs="?",
-                        default=pathlib.Path(__file__).resolve().parents[3] / "shared" / "data")
-    parser.add_argument("--json", action="store_true")
-    given = parser.parse_args()
-    rows = run(given.lander, given.data)
-    if given.json:
-        print(json.dumps(rows, indent=1))
-        return
-    for row in rows:
-        base = ", ".join(f"{name} {value:.3f}" for name, value in row["baselines"].items())
-        print(f"{row['measure']:<30} {row['value']:.3f}  must {row['must']}  {base}")
-
-
-if __name__ == "__main__":
-    main()

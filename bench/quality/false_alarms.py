@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
-"""False alarms at the default budget of one in 30 days: python bench/quality/false_alarms.py LANDER [FOLDER_OF_DATA]
-[--months 12] [--json]
+"""False alarms at the default budget of one in 30 days: ./dev bench quality false_alarms
 
 By source of data, never summed: simulated months of a pump station (site_month.py: one row a minute, 14 days to learn
 from, 30 to watch, two faults in each), and what is normal in shared/data. Each is judged twice: by a model that
@@ -10,10 +9,8 @@ An alarm is a rising edge; one that stands counts again each day. What rises in 
 fault's, until it clears or for a day. A fault is found when an alarm stands in it. The bound is Poisson's, 95 %,
 one-sided: with so many alarms in so much time the true rate is lower, but for one case in twenty. Periodic is an alarm
 of one row each day."""
-import argparse
 import csv
 import dataclasses
-import json
 import math
 import pathlib
 import statistics
@@ -271,29 +268,3 @@ def run(lander, data, months=12):
         for name, cases in sources:
             found += measure(lander, name, cases(), pathlib.Path(folder))
     return found
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("lander")
-    parser.add_argument("data", nargs="?", type=pathlib.Path,
-                        default=pathlib.Path(__file__).resolve().parents[3] / "shared/data")
-    parser.add_argument("--months", type=int, default=12)
-    parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
-    found = run(arguments.lander, arguments.data, arguments.months)
-    if arguments.json:
-        print(json.dumps(found, indent=1))
-        return
-    last = None
-    for result in found:
-        head = result["benchmark"] + result["measure"].split(":")[0]
-        if head != last:
-            print(f"\n{result['benchmark']}\n  {result['how']}")
-        last = head
-        must = "" if result["must"] is None else f"must {result['must']}, "
-        print(f"  {result['measure']:48} {result['value']:8.2f} ({must}aim {result['aim']}) {result['baselines']}")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
-"""NAB 1.1, standard profile, of `lander detect` without a model: bench/quality/nab.py LANDER [FOLDER_OF_DATA] [--json].
+"""NAB 1.1, standard profile, of `lander detect` without a model: ./dev bench quality nab.
 
 Exactly the scorer of the Numenta Anomaly Benchmark (Lavin & Ahmad 2015; numenta/NAB nab/sweeper.py): rows before
 min(15 %, 750) do not count; in a window only the best (earliest) detection counts, by the sigmoid of its place; each row
 at or above the threshold outside the windows is one false positive; 0 is a detector that never fires, 100 one that
 fires at each window's first row and nowhere else. One threshold for all files, the best by sweep; the alarm needs none."""
-import argparse
 import csv
 import json
 import math
@@ -177,23 +176,3 @@ def run(lander, data):
     with tempfile.TemporaryDirectory() as out:
         scores, alarms = detect(lander, corpus, pathlib.Path(out))
     return results(corpus, scores, alarms)
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("lander")
-    parser.add_argument("data", nargs="?", type=pathlib.Path,
-                        default=pathlib.Path(__file__).resolve().parents[3] / "shared/data")
-    parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
-    found = run(arguments.lander, arguments.data)
-    if arguments.json:
-        print(json.dumps(found, indent=1))
-        return
-    for result in found:
-        print(f"{result['measure']:32} {result['value']:6.2f} (must {result['must']}, aim {result['aim']}) "
-              f"{result['baselines']} {result['how']}")
-
-
-if __name__ == "__main__":
-    main()

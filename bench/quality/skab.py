@@ -1,14 +1,12 @@
 #!/usr/bin/env python3
-"""SKAB outliers by score: python bench/quality/skab.py LANDER [FOLDER_OF_DATA] [--json]
+"""SKAB outliers by score: ./dev bench quality skab
 
 `lander learn` on the first 400 rows of each of the 34 runs with a fault, `lander detect -m` on the rest; the labels are in
 neither. Rows count one by one and are summed over the runs; nothing is point-adjusted. One threshold for all runs: for
 each run the one with the best F1 on the 33 others among those that keep their false-alarm rate at TARGET or below (a
 little under the 15 % that are promised). The parameters were chosen on valve1; valve2 and other are shown apart. The
 default alarm (one false in 30 days) is another operating point and is shown beside."""
-import argparse
 import csv
-import json
 import pathlib
 import subprocess
 import sys
@@ -122,24 +120,3 @@ def run(lander, data):
         one("false-alarm rate of that", best.false_rate(), PROMISED, None,
             {"always": 1.0, "never": 0.0, "periodic": periodic.false_rate()}, True),
     ]
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("lander")
-    parser.add_argument("data", nargs="?", type=pathlib.Path,
-                        default=pathlib.Path(__file__).resolve().parents[3] / "shared/data")
-    parser.add_argument("--json", action="store_true")
-    given = parser.parse_args()
-    found = run(given.lander, given.data)
-    if given.json:
-        print(json.dumps(found, indent=1))
-        return
-    for row in found:
-        print(f"{row['measure']:40} {row['value']:.3f} (must {row['must']}, aim {row['aim']}) {row['baselines']}")
-    if found:
-        print(found[0]["how"])
-
-
-if __name__ == "__main__":
-    main()

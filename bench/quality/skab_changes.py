@@ -1,15 +1,12 @@
 #!/usr/bin/env python3
-"""SKAB changepoints by `lander detect` without a model: python bench/quality/skab_changes.py LANDER [FOLDER_OF_DATA]
-[--json]
+"""SKAB changepoints by `lander detect` without a model: ./dev bench quality skab_changes
 
 Each run is given as it is, without its two label columns, and the `change` column is judged at its default: nothing is
 chosen here. Rows before 400 are seen and not judged. A changepoint is found when a change is told in the 60 s from its
 row on; a telling before it never counts. A telling within 60 s after any changepoint is not false, every other is. In
 "one telling each" a telling is good for one changepoint only, the earliest that still lacks one.
 The parameters were chosen on valve1 and on series made by a random generator; valve2 and other are shown apart."""
-import argparse
 import csv
-import json
 import pathlib
 import subprocess
 import sys
@@ -110,25 +107,3 @@ def run(lander, data):
         one("false per hour of the run without a fault", normal.per_hour(), MUST_FALSE, 0, 3600, 0,
             3600 * whole.told / whole.rows),
     ]
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("lander")
-    parser.add_argument("data", nargs="?", type=pathlib.Path,
-                        default=pathlib.Path(__file__).resolve().parents[3] / "shared/data")
-    parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
-    found = run(arguments.lander, arguments.data)
-    if arguments.json:
-        print(json.dumps(found, indent=1))
-        return
-    for result in found:
-        print(f"{result['measure']:52} {result['value']:6.2f} (must {result['must']}, aim {result['aim']}) "
-              f"{result['baselines']}")
-    if found:
-        print(found[0]["how"])
-
-
-if __name__ == "__main__":
-    main()

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""3W, one class: python bench/quality/three_w.py LANDER [FOLDER_OF_DATA] [--json] [--each]
+"""3W, one class: ./dev bench quality three_w
 
 Each event: `lander learn` on the first 60 % of its normal rows before the transient (the split of the published
 benchmark 2, Vargas et al. 2019), `lander detect -m` on the rest, the class column in neither.
@@ -12,9 +12,7 @@ Events: told when an alarm of the default budget (one false in 30 days) stands w
 stood in the held-back normal rows. The unlabelled rows between count for nothing; "strictly" also asks that none stood
 there. How wide limits are that come from little data was chosen on all these events: there are no others. The windows'
 thresholds were not."""
-import argparse
 import csv
-import json
 import pathlib
 import statistics
 import subprocess
@@ -101,7 +99,7 @@ def accuracy_without(windows):
     return right / len(windows)
 
 
-def run(lander, data, each=False):
+def run(lander, data):
     """lander: path of the program; data: pathlib of shared/data -> list of results; empty where the data is absent."""
     folder = data / "3w"
     if not folder.is_dir():
@@ -111,9 +109,6 @@ def run(lander, data, each=False):
         events = [Event(lander, path, pathlib.Path(scratch)) for path in sorted(folder.glob("*/*.csv"))]
     windows = [(event.well, *window) for event in events for window in event.windows()]
     outcomes = [event.outcome() for event in events]
-    if each:
-        for event, (told, false, clean) in zip(events, outcomes):
-            print(f"  {event.name} told {told:d} false {false:d} clean before {clean:d}", file=sys.stderr)
     told = sum(t for t, _, _ in outcomes) / len(events)
     strictly = sum(t and clean for t, _, clean in outcomes) / len(events)
     false = sum(f for _, f, _ in outcomes)
@@ -133,25 +128,3 @@ def run(lander, data, each=False):
         one("events with a false alarm before", false, 0, None,
             {"always": len(events), "never": 0, "periodic": len(events)}, True),
     ]
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("lander")
-    parser.add_argument("data", nargs="?", type=pathlib.Path,
-                        default=pathlib.Path(__file__).resolve().parents[3] / "shared/data")
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--each", action="store_true", help="tell of every event")
-    given = parser.parse_args()
-    found = run(given.lander, given.data, given.each)
-    if given.json:
-        print(json.dumps(found, indent=1))
-        return
-    for row in found:
-        print(f"{row['measure']:44} {row['value']:.3f} (must {row['must']}, aim {row['aim']}) {row['baselines']}")
-    if found:
-        print(found[0]["how"])
-
-
-if __name__ == "__main__":
-    main()
