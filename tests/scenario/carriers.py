@@ -150,6 +150,8 @@ class Carriers(scenario.Scenario):
         sessions = self.sessions()
         self.way.restore()
         wait_for("the whole alert", lambda: self.evidence(second), 60)
+        # The hub has it a moment before its answer is at the site, which until then tells in brief.
+        wait_for("the site knows that HTTPS works", lambda: self.carrier("https")["connected"], 20)
         self.the_same_once()
         self.assertEqual(len(self.alerts_at(self.hub)), 2)
         self.end(second)
