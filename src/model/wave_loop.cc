@@ -151,7 +151,7 @@ void Features::levels(double low_of_wave, double range_of_wave) {
     least = std::min(least, width);
     most = std::max(most, width);
     crossed += width < 0 ? 1 : 0;
-    (i < kHalf / 2 ? left : right) += width / (kHalf / 2);
+    (i < kHalf / 2 ? left : right) += width / static_cast<double>(kHalf / 2);
   }
   const auto end = [&](std::size_t begin) {
     return mean(std::span(up_).subspan(begin, 4)) - mean(std::span(down_).subspan(begin, 4));
