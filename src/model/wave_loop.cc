@@ -145,13 +145,14 @@ void Features::levels(double low_of_wave, double range_of_wave) {
   }
   double least = up_[0] - down_[0], most = least, crossed = 0, left = 0, right = 0;
   std::size_t where = 0;
+  constexpr std::size_t kQuarter = kHalf / 2;
   for (std::size_t i = 0; i < kHalf; ++i) {
     const double width = up_[i] - down_[i];
     if (width < least) where = i;
     least = std::min(least, width);
     most = std::max(most, width);
     crossed += width < 0 ? 1 : 0;
-    (i < kHalf / 2 ? left : right) += width / static_cast<double>(kHalf / 2);
+    (i < kQuarter ? left : right) += width / kQuarter;
   }
   const auto end = [&](std::size_t begin) {
     return mean(std::span(up_).subspan(begin, 4)) - mean(std::span(down_).subspan(begin, 4));
