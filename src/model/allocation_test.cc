@@ -3,37 +3,20 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <limits>
-#include <new>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "base/counted_new.h"
 #include "crypto/crypto.h"
 #include "model/change.h"
 #include "model/drift.h"
 #include "model/predictor.h"
 #include "model/surprise.h"
-
-namespace {
-std::size_t allocations = 0;
-}
-// Not inlined: g++ would see free() meet operator new.
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* memory = std::malloc(size)) return memory;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-  ++allocations;
-  return std::malloc(size);
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace lander::model {
 namespace {

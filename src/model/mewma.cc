@@ -2,14 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "base/check.h"
 
 namespace lander::model {
 namespace {
 
-constexpr double kFrozenMost = 1.5;  // a frozen sensor alone is no emergency
 constexpr double kLeastLimit =
     0.3;  // a limit is never re-scaled below this share of what was trained
 
@@ -85,7 +83,8 @@ MewmaDetector::MewmaDetector(Mewma parameters, double budget_e_folds)
     : parameters_(std::move(parameters)),
       pattern_limit_(limit_for(parameters_.pattern, budget_e_folds)),
       level_limit_(limit_for(parameters_.level, budget_e_folds)),
-      imputer_(precision(parameters_), inputs()) {
+      imputer_(precision(parameters_), inputs()),
+      frozen_(inputs()) {
   const std::size_t n = inputs();
   missing_.resize(n);
   score_.shares.resize(n);
@@ -99,12 +98,11 @@ void MewmaDetector::reset() {
   d_.assign(n, 0);
   quick_ = slow_ = parameters_.middle;
   levels_.assign(n, 0);
-  last_.assign(n, std::numeric_limits<double>::quiet_NaN());
-  run_.assign(n, 0);
+  frozen_.reset();
   pattern_ = level_ = 0;
 }
 
-// Returns whether enough is present. An input that is missing keeps its run: silence is not change.
+// Returns whether enough is present.
 bool MewmaDetector::take(std::span<const double> frame) {
   const Mewma& p = parameters_;
   std::size_t gaps = 0;
@@ -116,8 +114,7 @@ bool MewmaDetector::take(std::span<const double> frame) {
   for (std::size_t i = 0; i < frame.size(); ++i) {
     if (missing_[i]) continue;
     const double x = std::clamp(frame[i], -kMostValue, kMostValue);
-    run_[i] = x == last_[i] ? run_[i] + 1 : 1;
-    last_[i] = x;
+    frozen_.see(i, x);
     d_[i] += p.fast * (squash((x - p.centre[i]) / p.scale[i]) - p.mean[i] - d_[i]);
     quick_[i] += p.fast * (x - quick_[i]);
     slow_[i] += p.slow * (x - slow_[i]);
@@ -159,24 +156,6 @@ void MewmaDetector::explain_level() {
   for (double& share : score_.shares) share = total > 0 ? share / total : 0;
 }
 
-// A frozen sensor may stay within all that correlation allows; that it stands still is the sign.
-void MewmaDetector::consider_frozen() {
-  double worst = 0, frozen = 0;
-  for (std::size_t i = 0; i < inputs(); ++i) {
-    if (missing_[i] || parameters_.frozen_frames[i] == 0) continue;
-    const double ratio = run_[i] / parameters_.frozen_frames[i];
-    if (ratio >= 1) ++frozen;
-    worst = std::max(worst, ratio);
-  }
-  worst = std::min(worst, kFrozenMost);
-  if (frozen == 0 || worst <= score_.score) return;
-  score_.score = worst;
-  for (std::size_t i = 0; i < inputs(); ++i) {
-    const double limit = parameters_.frozen_frames[i];
-    score_.shares[i] = !missing_[i] && limit > 0 && run_[i] >= limit ? 1 / frozen : 0;
-  }
-}
-
 const Score& MewmaDetector::score(std::span<const double> frame, base::TimeUs /*time*/) {
   LANDER_CHECK(frame.size() == inputs());
   const std::size_t n = inputs();
@@ -209,7 +188,7 @@ const Score& MewmaDetector::score(std::span<const double> frame, base::TimeUs /*
   } else {
     explain_pattern();
   }
-  consider_frozen();
+  frozen_.judge(parameters_.frozen_frames, missing_, score_);
   return score_;
 }
 

@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "model/frozen.h"
 #include "model/impute.h"
 #include "model/model.h"
 
@@ -85,15 +86,14 @@ class MewmaDetector final : public Detector {
   double level_of(std::size_t input) const;
   void explain_pattern();
   void explain_level();
-  void consider_frozen();
 
   Mewma parameters_;
   double pattern_limit_, level_limit_;
-  Imputer imputer_;                       // holds P
+  Imputer imputer_;  // holds P
+  FrozenInputs frozen_;
   std::vector<double> d_, quick_, slow_;  // n
   std::vector<double> levels_;            // n
   std::vector<std::uint8_t> missing_;     // n
-  std::vector<double> last_, run_;        // raw value, and for how many frames it has been that
   double pattern_ = 0, level_ = 0;
   Score score_;
 };

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "base/check.h"
 
@@ -77,7 +76,9 @@ std::vector<double> combined_index(const T2q& p) {
 }
 
 T2qDetector::T2qDetector(T2q parameters)
-    : parameters_(std::move(parameters)), imputer_(combined_index(parameters_), inputs()) {
+    : parameters_(std::move(parameters)),
+      imputer_(combined_index(parameters_), inputs()),
+      frozen_(inputs()) {
   const std::size_t n = inputs();
   z_.resize(n);
   missing_.resize(n);
@@ -89,12 +90,11 @@ T2qDetector::T2qDetector(T2q parameters)
 void T2qDetector::reset() {
   const std::size_t n = inputs();
   smoothed_.assign(n, 0);
-  last_.assign(n, std::numeric_limits<double>::quiet_NaN());
-  run_.assign(n, 0);
+  frozen_.reset();
   t2_ = q_ = 0;
 }
 
-// Returns whether enough is present. An input that is missing keeps its run: silence is not change.
+// Returns whether enough is present.
 bool T2qDetector::standardise(std::span<const double> frame) {
   std::size_t gaps = 0;
   for (std::size_t i = 0; i < frame.size(); ++i) {
@@ -104,8 +104,7 @@ bool T2qDetector::standardise(std::span<const double> frame) {
       ++gaps;
       continue;
     }
-    run_[i] = x == last_[i] ? run_[i] + 1 : 1;
-    last_[i] = x;
+    frozen_.see(i, x);
     z_[i] = std::clamp((x - parameters_.centre[i]) / parameters_.scale[i], -kClip, kClip);
   }
   return 2 * gaps <= frame.size();
@@ -124,24 +123,6 @@ void T2qDetector::explain() {
     total += score_.shares[i];
   }
   for (double& share : score_.shares) share = total > 0 ? share / total : 0;
-}
-
-// A frozen sensor may stay within all that correlation allows; that it stands still is the sign.
-void T2qDetector::consider_frozen() {
-  double worst = 0, frozen = 0;
-  for (std::size_t i = 0; i < inputs(); ++i) {
-    if (missing_[i] || parameters_.frozen_frames[i] == 0) continue;
-    const double ratio = run_[i] / parameters_.frozen_frames[i];
-    if (ratio >= 1) ++frozen;
-    worst = std::max(worst, ratio);
-  }
-  worst = std::min(worst, kFrozenMost);
-  if (frozen == 0 || worst <= score_.score) return;
-  score_.score = worst;
-  for (std::size_t i = 0; i < inputs(); ++i) {
-    const double limit = parameters_.frozen_frames[i];
-    score_.shares[i] = !missing_[i] && limit > 0 && run_[i] >= limit ? 1 / frozen : 0;
-  }
 }
 
 const Score& T2qDetector::score(std::span<const double> frame, base::TimeUs /*time*/) {
@@ -169,7 +150,7 @@ const Score& T2qDetector::score(std::span<const double> frame, base::TimeUs /*ti
   }
   score_.score = std::sqrt(std::max(t2_ / parameters_.t2_limit, q_ / parameters_.q_limit));
   explain();
-  consider_frozen();
+  frozen_.judge(parameters_.frozen_frames, missing_, score_);
   return score_;
 }
 

@@ -17,14 +17,14 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "model/frozen.h"
 #include "model/impute.h"
 #include "model/model.h"
 
 namespace lander::model {
 
 inline constexpr std::size_t kMaxT2qInputs = 256;
-inline constexpr double kClip = 50;         // scales; beyond it a value is only "absurd"
-inline constexpr double kFrozenMost = 1.5;  // a frozen sensor alone is no emergency
+inline constexpr double kClip = 50;  // scales; beyond it a value is only "absurd"
 
 // Sizes: n = inputs. `vectors` is n x n, row j the unit vector of component j, by falling variance.
 struct T2q {
@@ -64,13 +64,12 @@ class T2qDetector final : public Detector {
  private:
   bool standardise(std::span<const double> frame);
   void explain();
-  void consider_frozen();
 
   T2q parameters_;
-  Imputer imputer_;                   // holds Φ
+  Imputer imputer_;  // holds Φ
+  FrozenInputs frozen_;
   std::vector<double> z_, smoothed_;  // n
   std::vector<std::uint8_t> missing_;
-  std::vector<double> last_, run_;  // raw value, and for how many frames it has been that
   double t2_ = 0, q_ = 0;
   Score score_;
 };
